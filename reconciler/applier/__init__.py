@@ -1,0 +1,188 @@
+"""Plan -> Outcome, in one transaction: the only room that writes.
+
+time-outs -> lock the targets -> applied already? -> who may -> does it fit -> lock the rows
+-> still as planned? -> revision -> rows -> links -> counts -> ledger -> commit
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter, defaultdict
+from typing import Final
+
+from psycopg import errors as pg
+
+from reconciler.applier.refusals import different_database, kinds_moved, stale_rows
+from reconciler.database.connection import Connection, Rows, run, transaction
+from reconciler.database.opening import Opening, open_database
+from reconciler.database.platform import Fixed, authorise, find_template, refuse
+from reconciler.differ.check import check
+from reconciler.errors import ConflictsError, LockedError, StalePlanError
+from reconciler.kinds import Kinds
+from reconciler.ledger import record
+from reconciler.model.outcome import Outcome
+from reconciler.model.plan import Plan
+from reconciler.model.value import Digest
+from reconciler.reader import read_fingerprint
+from reconciler.sql.guard import Scope
+from reconciler.sql.questions import Questions
+from reconciler.sql.statements import Script
+from reconciler.sql.tree import Statement
+
+RETRIES: Final = 3
+
+
+def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = "10s") -> Outcome:
+    """Execute exactly this plan, or refuse it whole.
+
+    `lock_timeout` is PostgreSQL's: how long to wait for each lock, as `10s`. Deadlocks and
+    serialization failures are retried, the whole transaction, up to three times.
+
+    Raises ConflictsError, StalePlanError, LockedError, NotAuthorisedError, PlanFileError (another
+    database), RefusedError, or what `open_database` raises; then nothing was written.
+    """
+    check(plan, kinds)
+    if plan.conflicts:
+        count = len(plan.conflicts)
+        raise ConflictsError(
+            f"the plan has {count} unresolved conflict{'s' if count > 1 else ''}",
+            hint="`reconcile show FILE` names each with the commands that would resolve it; "
+            "then make a new plan.",
+            conflicts=plan.conflicts,
+        )
+    if plan.empty:
+        return Outcome(status="nothing_to_do", plan_id=plan.plan_id)
+    for attempt in range(1, RETRIES + 1):
+        try:
+            with transaction(connection, read_only=False):
+                return _Apply(connection, plan, kinds, lock_timeout).outcome()
+        except LockedError as error:
+            again = isinstance(error.__cause__, pg.SerializationFailure | pg.DeadlockDetected)
+            if not again or attempt == RETRIES:
+                raise
+            # Two that stopped each other must not meet again at once.
+            time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311
+    raise AssertionError("the last attempt returns or raises")
+
+
+class _Apply:
+    """One attempt, inside its transaction."""
+
+    def __init__(self, connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str) -> None:
+        self.connection = connection
+        self.plan = plan
+        self.kinds = kinds
+        self.lock_timeout = lock_timeout
+        self.targets = [target.organization.id for target in plan.targets]
+        self.scope = Scope.of(kinds, frozenset(self.targets))
+
+    def outcome(self) -> Outcome:
+        plan = self.plan
+        applied = self._enter()
+        if applied:
+            number, counts = applied[0]
+            return Outcome(
+                status="already_applied",
+                plan_id=plan.plan_id,
+                revision=number,
+                counts=json.loads(counts),
+            )
+        opening = open_database(self.connection, self.kinds)
+        if opening.database != plan.database:
+            raise different_database(plan, opening.database)
+        if opening.shapes != plan.shapes:
+            raise kinds_moved(plan, opening.shapes)
+        template = find_template(self.connection, plan.template.agent_id)
+        refuse(template, plan.targets)
+        authorise(self.connection, plan.actor, self.targets)
+        script = Script(plan, opening.kinds)
+        moved = self._verify(script, opening)
+        counts = _counts(plan)
+        ((number,),) = self._run([record.revision(plan, counts)])[0]
+        self._write(script.writes())
+        self._write(
+            [
+                record.content(script.contents()),
+                *script.places(number),
+                record.advance(self.targets, number),
+            ]
+        )
+        return Outcome(
+            status="applied",
+            plan_id=plan.plan_id,
+            revision=number,
+            counts=counts,
+            template_moved=moved,
+        )
+
+    def _enter(self) -> Rows:
+        """Take turns with other applies, then see whether this plan was applied before."""
+        timeouts = Fixed(
+            "SELECT set_config('lock_timeout', $1, true), "
+            "set_config('idle_in_transaction_session_timeout', '60s', true)",
+            (self.lock_timeout,),
+        )
+        run(self.connection, [timeouts])
+        self._run([record.enter(self.targets)])
+        self._run([record.lock(self.targets)])
+        return self._run([record.find(self.plan.plan_id)])[0]
+
+    def _verify(self, script: Script, opening: Opening) -> bool:
+        """Lock the rows and hold them against the plan; says whether the template moved."""
+        self._run(script.locks())
+        checks = script.checks()
+        found = self._run([one.statement for one in checks])
+        wrong = [
+            (one.changes[number], organization, differing[0] if differing else "")
+            for one, answer in zip(checks, found, strict=True)
+            for organization, number, *differing in answer
+        ]
+        if wrong:
+            raise stale_rows(self.plan, wrong)
+        template = self.plan.template
+        questions = Questions(
+            script.sources, template.agent_id, template.organization.id, self.targets
+        )
+        moved = read_fingerprint(self.connection, opening, questions) != self.plan.fingerprint
+        if moved and _copies_secrets(self.plan):
+            raise StalePlanError(
+                "the template has changed since the plan was made, and the plan copies sensitive "
+                "columns from it; nothing was written",
+                hint="Make a new plan.",
+            )
+        return moved
+
+    def _write(self, statements: list[Statement]) -> None:
+        for statement, answer in zip(statements, self._run(statements), strict=True):
+            written = answer[0][0]
+            if statement.rows is not None and written != statement.rows:
+                raise StalePlanError(
+                    f"{statement.serves}: the plan says {statement.rows} rows, and the database "
+                    f"wrote {written}; nothing was kept",
+                    hint="A row that others refer to was retired or doubled after the plan was "
+                    "made. Make a new plan.",
+                )
+
+    def _run(self, statements: list[Statement]) -> list[Rows]:
+        return run(self.connection, [self.scope.guard(statement) for statement in statements])
+
+
+def _counts(plan: Plan) -> dict[str, dict[str, int]]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for change in plan.changes:
+        counts[change.address.kind][change.action] += len(change.targets)
+    return {kind: dict(actions) for kind, actions in counts.items()}
+
+
+def _copies_secrets(plan: Plan) -> bool:
+    return any(
+        isinstance(value, Digest)
+        for change in plan.changes
+        for value in (
+            change.values.values()
+            if change.action == "create"
+            else (field.after for field in change.fields)
+        )
+    )

@@ -1,0 +1,28 @@
+"""What one run of the command line knows beside its options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+def _asked(name: str) -> bool:
+    return os.environ.get(name, "").lower() not in ("", "0", "false", "no")
+
+
+@dataclass
+class Session:
+    """Set by flags and commands on their way; read where the run ends.
+
+    debug       show a traceback with an error
+    color       colours are not forbidden
+    own_codes   an error ends the run with its own exit code (`apply`), and not with 1
+    interrupted what has become of the database, if Ctrl-C ends the run now
+    """
+
+    debug: bool = field(default_factory=lambda: _asked("RECONCILE_DEBUG"))
+    color: bool = field(default_factory=lambda: not os.environ.get("NO_COLOR"))
+    own_codes: bool = False
+    interrupted: str = ""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)

@@ -1,0 +1,1 @@
+"""The database: connections, the catalog, the platform's own tables, an embedded server."""

@@ -1,0 +1,73 @@
+"""What the database at hand looks like: tables, columns, unique indexes, row-level security."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.database.connection import Connection, run
+from reconciler.model.table import Catalog, Table, TableColumn, UniqueIndex
+
+
+@dataclass(frozen=True)
+class Query:
+    """A fixed question to the catalog."""
+
+    sql: str
+    parameters: tuple[object, ...]
+
+
+# An INSTEAD rule or a partition's own constraints are the table's business; a view is not
+# a table that rows can be locked in, so only ordinary and partitioned tables count.
+_COLUMNS = """
+SELECT n.nspname, c.relname, row_security_active(c.oid), a.attname,
+       format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull,
+       a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attgenerated <> ''
+FROM unnest($1::text[], $2::text[]) AS wanted (db_schema, name)
+JOIN pg_namespace n ON n.nspname = wanted.db_schema
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+ORDER BY 1, 2, a.attnum
+"""
+
+_INDEXES = """
+SELECT n.nspname, c.relname, i.relname, x.indisprimary, pg_get_expr(x.indpred, x.indrelid),
+       ARRAY(SELECT pg_get_indexdef(x.indexrelid, position::int, false)
+             FROM generate_series(1, x.indnkeyatts) AS position)
+FROM unnest($1::text[], $2::text[]) AS wanted (db_schema, name)
+JOIN pg_namespace n ON n.nspname = wanted.db_schema
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
+JOIN pg_index x ON x.indrelid = c.oid AND x.indisunique AND x.indisvalid
+JOIN pg_class i ON i.oid = x.indexrelid
+ORDER BY 1, 2, 3
+"""
+
+
+def inspect(connection: Connection, tables: tuple[tuple[str, str], ...]) -> Catalog:
+    """The tables of these (schema, name) pairs that exist, by pair; one round trip."""
+    names = ([schema for schema, _ in tables], [name for _, name in tables])
+    columns, indexes = run(connection, [Query(_COLUMNS, names), Query(_INDEXES, names)])
+    catalog: Catalog = {}
+    for schema, table, hides, *column in columns:
+        known = catalog.setdefault(
+            (schema, table),
+            Table(db_schema=schema, name=table, columns={}, unique=(), hides_rows=hides),
+        )
+        name, kind, not_null, has_default, generated = column
+        known.columns[name] = TableColumn(
+            name=name,
+            type=kind,
+            not_null=not_null,
+            has_default=has_default,
+            generated=generated,
+        )
+    for schema, table, name, primary, predicate, expressions in indexes:
+        known = catalog[schema, table]
+        index = UniqueIndex(
+            name=name,
+            expressions=tuple(expressions),
+            predicate=predicate,
+            primary=primary,
+        )
+        catalog[schema, table] = known.model_copy(update={"unique": (*known.unique, index)})
+    return catalog

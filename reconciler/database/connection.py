@@ -1,0 +1,173 @@
+"""Connections: opening one, lending a caller's, and turning psycopg's errors into our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from reconciler.errors import (
+    DatabaseError,
+    HiddenRowsError,
+    LockedError,
+    ReconcilerError,
+    StalePlanError,
+)
+
+Connection = psycopg.Connection[Any]
+Database = str | Connection
+Rows = list[tuple[Any, ...]]
+
+
+class Runnable(Protocol):
+    """What can be run: SQL text with `$n` for its parameters."""
+
+    @property
+    def sql(self) -> str:
+        """The text."""
+
+    @property
+    def parameters(self) -> Sequence[object]:
+        """The values for `$1`, `$2`, ..."""
+
+
+@contextmanager
+def session(database: Database) -> Iterator[Connection]:
+    """An idle connection: a new one for a connection string, or the caller's own.
+
+    Raises DatabaseError where the server cannot be reached, and ReconcilerError where the
+    caller's connection is inside a transaction, whose snapshot we could not choose.
+    """
+    if isinstance(database, str):
+        try:
+            connection = psycopg.connect(database, prepare_threshold=None)
+        except (psycopg.Error, UnicodeError) as error:
+            raise DatabaseError(
+                f"cannot connect to the database: {redact(str(error).strip())}",
+                hint="Name it with --database-url, RECONCILE_DATABASE_URL, DATABASE_URL or "
+                "libpq's PG* variables; `reconcile dev start` starts one to try things on.",
+            ) from error
+        try:
+            yield connection
+        finally:
+            connection.close()
+        return
+    if database.closed or database.info.transaction_status != TransactionStatus.IDLE:
+        raise ReconcilerError(
+            "the connection is closed or inside a transaction",
+            hint="Hand over an idle connection: a plan reads one snapshot, and an apply is one "
+            "transaction of its own.",
+        )
+    yield database
+
+
+@contextmanager
+def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
+    """One transaction: a REPEATABLE READ READ ONLY snapshot, or a READ COMMITTED write.
+
+    Writes are READ COMMITTED on purpose: what an apply checks, it checks after it has its
+    locks, and must then see what others committed while it waited.
+    """
+    level = "REPEATABLE READ READ ONLY" if read_only else "READ COMMITTED READ WRITE"
+    before = connection.autocommit
+    connection.autocommit = True
+    try:
+        with translated():
+            connection.execute(f"BEGIN ISOLATION LEVEL {level}".encode())
+            try:
+                yield
+            except BaseException:
+                with suppress(psycopg.Error):
+                    connection.execute(b"ROLLBACK")
+                raise
+            connection.execute(b"COMMIT")
+    finally:
+        if not connection.closed:
+            connection.autocommit = before
+
+
+def run(connection: Connection, statements: Sequence[Runnable]) -> list[Rows]:
+    """Send statements together, in one round trip, and return the rows of each.
+
+    A statement that returns no rows gives one row with the number of rows that it wrote.
+    """
+    with connection.pipeline():
+        cursors = []
+        for statement in statements:
+            cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+            cursor.execute(statement.sql.encode(), tuple(statement.parameters), prepare=False)
+            cursors.append(cursor)
+    return [cursor.fetchall() if cursor.description else [(cursor.rowcount,)] for cursor in cursors]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise psycopg's errors as ours, with the original as the cause."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: psycopg.Error) -> ReconcilerError:
+    """The error of ours that says the same, with what to do."""
+    said = redact(error.diag.message_primary or str(error).strip() or type(error).__name__)
+    table = f" (table {error.diag.table_name})" if error.diag.table_name else ""
+    match error:
+        case pg.LockNotAvailable():
+            return LockedError(
+                f"another writer holds a lock that this apply needs{table}; nothing was written",
+                hint="Try again, or wait longer: -lock-timeout=60s.",
+            )
+        case pg.QueryCanceled():
+            return LockedError(
+                f"the database ended a statement that took too long: {said}; nothing was written",
+                hint="Try again when the database is less busy, or raise statement_timeout.",
+            )
+        case pg.UniqueViolation() | pg.ForeignKeyViolation() | pg.NotNullViolation():
+            detail = redact(error.diag.message_detail or "")
+            return StalePlanError(
+                f"the database refused a row{table}: {said}. {detail}".rstrip()
+                + "\nNothing was written.",
+                hint="A row changed after the plan was made. Make a new plan: it shows what is "
+                "in the way.",
+            )
+        case pg.SerializationFailure() | pg.DeadlockDetected():
+            return LockedError(
+                f"other writers kept getting in the way: {said}; nothing was written",
+                hint="Try again when the database is less busy.",
+            )
+        case pg.InsufficientPrivilege() if "row-level security" in said:
+            return HiddenRowsError(
+                f"row-level security would hide rows: {said}",
+                hint="Plan with a role that sees every row (the owner, or one with BYPASSRLS).",
+            )
+        case pg.InsufficientPrivilege():
+            return DatabaseError(
+                f"the database role may not do this: {said}",
+                hint="Grant the role what the message names, or use another role.",
+            )
+        case _:
+            return DatabaseError(
+                f"the database reported an error{table}: {said}; nothing was written",
+                hint="See the database's log; --debug shows the whole trace.",
+            )
+
+
+_SECRETS = (
+    re.compile(r"(?P<keep>\w+://[^:/@\s]*:)[^@\s]*(?=@)"),
+    re.compile(r"(?P<keep>\b(?:password|sslpassword)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\S+)", re.I),
+)
+
+
+def redact(text: str) -> str:
+    """The text without the passwords of connection strings."""
+    for secret in _SECRETS:
+        text = secret.sub(r"\g<keep>***", text)
+    return text

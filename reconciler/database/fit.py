@@ -1,0 +1,121 @@
+"""Whether kinds fit the database at hand: every misfit at once, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
+from reconciler.kinds.order import deferred
+from reconciler.kinds.predicate import columns_of
+from reconciler.model.kind import Kind
+from reconciler.model.table import Catalog, Table
+
+Shapes = dict[str, dict[str, str]]
+
+
+def tables_of(kinds: tuple[Kind, ...]) -> tuple[tuple[str, str], ...]:
+    """The (schema, name) of every kind's table."""
+    return tuple(dict.fromkeys((kind.db_schema, kind.table) for kind in kinds))
+
+
+def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> tuple[tuple[Kind, ...], Shapes]:
+    """The kinds without the optional columns that this release lacks, and all columns' types.
+
+    Raises SchemaMismatchError with every misfit, NotInitialisedError where just the tracking
+    columns are missing, HiddenRowsError where row-level security is in force for this role.
+    """
+    misfits: list[str] = []
+    untracked: list[str] = []
+    hidden: list[str] = []
+    fitted = []
+    shapes: Shapes = {}
+    for kind in kinds:
+        table = catalog.get((kind.db_schema, kind.table))
+        if table is None:
+            misfits.append(f"kind {kind.name}: there is no table {kind.db_schema}.{kind.table}")
+            continue
+        if table.hides_rows:
+            hidden.append(f"{kind.db_schema}.{kind.table}")
+        present = _present(kind, table)
+        missing = sorted(_needed(present) - table.columns.keys())
+        tracking = {kind.owner.agent, kind.owner.organization} if kind.owner else set()
+        if tracking & set(missing):
+            untracked.append(kind.table)
+        misfits.extend(
+            f"kind {kind.name}: table {kind.table} has no column {name!r}"
+            for name in missing
+            if name not in tracking
+        )
+        if not missing:
+            misfits.extend(
+                f"kind {kind.name}: {misfit}" for misfit in _misfits(present, kinds, table)
+            )
+        fitted.append(present)
+        shapes[kind.name] = {
+            name: column.type for name, column in table.columns.items() if name in present.written
+        }
+    if misfits:
+        raise SchemaMismatchError(
+            "the kinds do not fit this database:\n  " + "\n  ".join(misfits),
+            hint="Correct the kind files (--kinds), or migrate the database. Nothing was written.",
+        )
+    if untracked:
+        raise NotInitialisedError(
+            "the tracking columns are missing on " + ", ".join(sorted(untracked)),
+            hint="Run `reconcile init`, or `reconcile init --print` and have the script applied.",
+        )
+    if hidden:
+        raise HiddenRowsError(
+            "row-level security would hide rows of " + ", ".join(sorted(hidden)),
+            hint="Plan with a role that sees every row: the tables' owner (without FORCE ROW "
+            "LEVEL SECURITY), or a role with BYPASSRLS.",
+        )
+    return tuple(fitted), shapes
+
+
+def _present(kind: Kind, table: Table) -> Kind:
+    return kind.model_copy(
+        update={
+            "columns": tuple(
+                column
+                for column in kind.columns
+                if not column.optional or column.name in table.columns
+            ),
+            "stamps": tuple(
+                stamp
+                for stamp in kind.stamps
+                if not stamp.optional or stamp.column in table.columns
+            ),
+        }
+    )
+
+
+def _needed(kind: Kind) -> set[str]:
+    return {*kind.written, *(columns_of(kind.live) if kind.live else ())}
+
+
+def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]:
+    second_step = deferred(
+        next(known for known in kinds if known.name == kind.name),
+        kinds,
+    )
+    for column in table.columns.values():
+        if column.generated and column.name in kind.written:
+            yield f"column {column.name!r} is generated, so it cannot be managed"
+        if column.name in second_step and column.not_null:
+            yield f"column {column.name!r} is written in a second step, so it must be nullable"
+        if column.not_null and not column.has_default and not column.generated:
+            if column.name == kind.id and kind.mint is None:
+                yield f"column {column.name!r} is the id and has no default: declare mint"
+            elif column.name not in kind.written:
+                yield (
+                    f"column {column.name!r} is NOT NULL without a default, and the kind does not "
+                    "list it, so no row can be created"
+                )
+            elif _only_retired(kind, column.name):
+                yield f"column {column.name!r} is NOT NULL without a default, and only retired"
+
+
+def _only_retired(kind: Kind, name: str) -> bool:
+    without = kind.model_copy(update={"retire": ()})
+    return name not in without.written

@@ -1,0 +1,133 @@
+"""An independent checker: is this plan one that may be shown, and one that may run?
+
+It knows nothing of how a plan is made. It is asked before a plan is shown, and again before
+it is applied, since a plan file may come from anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.differ.patch import patched
+from reconciler.errors import InvalidPlanError
+from reconciler.kinds import Kinds
+from reconciler.kinds.order import key_width
+from reconciler.model.canonical import canonical
+from reconciler.model.change import Adopt, Create, FieldChange, Update
+from reconciler.model.kind import Column, Kind
+from reconciler.model.plan import Plan
+from reconciler.model.value import Digest, Json, Ref, Value
+
+
+def check(plan: Plan, kinds: Kinds) -> None:
+    """Raise InvalidPlanError with everything that is wrong with the plan."""
+    wrong = list(_plan(plan, {kind.name: kind for kind in kinds}))
+    if wrong:
+        raise InvalidPlanError(
+            "the plan is not valid:\n  " + "\n  ".join(wrong[:20]),
+            hint="Make a new plan. If `reconcile plan` itself says this, please report it.",
+        )
+
+
+def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
+    targets = [target.organization.id for target in plan.targets]
+    if targets != sorted(set(targets)):
+        yield "the targets are not sorted, or one stands twice"
+    if plan.template.organization.id in targets:
+        yield "the template's own organisation is a target"
+    known = frozenset(targets)
+    for name, digest in plan.kinds.items():
+        if name not in kinds or kinds[name].digest != digest:
+            yield f"kind {name} is declared otherwise here than where the plan was made"
+    touched: set[tuple[str, str]] = set()
+    order = list(kinds)
+    last = -1
+    for change in plan.changes:
+        kind = kinds.get(change.address.kind)
+        if kind is None or kind.name not in plan.kinds:
+            yield f"{change.address}: there is no kind {change.address.kind!r}"
+            continue
+        place = order.index(kind.name)
+        if place < last:
+            yield f"{change.address}: stands after a kind that is written later"
+        last = max(last, place)
+        if list(change.targets) != sorted(set(change.targets)) or not change.targets:
+            yield f"{change.address}: its targets are none, not sorted, or stand twice"
+        if not known.issuperset(change.targets):
+            yield f"{change.address}: has a target that the plan does not have"
+        for target in change.targets:
+            if (change.address, target) in touched:
+                yield f"{change.address}: is changed twice in {target}"
+            touched.add((change.address, target))
+        if len(change.address.key) != key_width(kind, kinds):
+            yield f"{change.address}: its key does not have the parts of its kind's"
+        yield from _change(kind, change, plan)
+    for conflict in plan.conflicts:
+        if (conflict.address, conflict.target) in touched:
+            yield f"{conflict.address}: is changed in {conflict.target} in spite of a conflict"
+    if plan.meaning() != plan.plan_id:
+        yield "its plan_id does not fit its content"
+
+
+def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator[str]:
+    at = change.address
+    shape = plan.shapes.get(kind.name, {})
+    columns = {column.name: column for column in kind.columns if column.name in shape}
+    if isinstance(change, Create):
+        if change.values.keys() != columns.keys():
+            yield f"{at}: its columns are not the kind's"
+        if len(change.ids) != (len(change.targets) if kind.mint is not None else 0):
+            yield f"{at}: needs one minted id a target, or none"
+        for name, value in change.values.items():
+            yield from _value(at, columns.get(name), shape.get(name, ""), value)
+        return
+    compared = {column.name for column in kind.compared if column.name in shape}
+    if change.before.keys() != compared:
+        yield f"{at}: what it was before does not name the kind's columns"
+    names = [field.column for field in change.fields]
+    if len(set(names)) != len(names):
+        yield f"{at}: a column is changed twice"
+    if isinstance(change, Update) and not names:
+        yield f"{at}: is an update without a change"
+    if isinstance(change, Adopt) and kind.owner is None:
+        yield f"{at}: rows of this kind have no owner, so they cannot be adopted"
+    for field in change.fields:
+        if field.column not in compared:
+            yield f"{at}: column {field.column!r} is not the template's to write"
+            continue
+        yield from _value(at, columns[field.column], shape[field.column], field.after)
+        yield from _field(at, field, change.before.get(field.column))
+
+
+def _field(at: str, field: FieldChange, before: Value) -> Iterator[str]:
+    if field.before != before:
+        yield f"{at}: {field.column} has two different values before"
+    if field.before == field.after:
+        yield f"{at}: {field.column} does not change"
+    if field.operations and isinstance(field.before, Json) and isinstance(field.after, Json):
+        try:
+            reached = canonical(patched(field.before.parsed(), field.operations))
+        except (KeyError, IndexError, ValueError, TypeError):
+            reached = ""
+        if reached != field.after.text:
+            yield f"{at}: the operations shown for {field.column} do not lead to what it becomes"
+
+
+def _value(at: str, column: Column | None, sql_type: str, value: Value) -> Iterator[str]:
+    if column is None or value is None:
+        return
+    expected: type | tuple[type, ...]
+    if column.references:
+        expected = Ref
+    elif column.sensitive:
+        expected = Digest
+    elif sql_type in ("json", "jsonb"):
+        expected = Json
+    else:
+        expected = (str, bool, int)
+    if not isinstance(value, expected):
+        yield f"{at}: {column.name} holds a value that its column cannot"
+    elif isinstance(value, Ref) and (
+        value.organization is not None or value.ref.kind != column.references
+    ):
+        yield f"{at}: {column.name} refers to a row that it cannot refer to"

@@ -1,0 +1,112 @@
+"""First pass: what every address means in every target, and what will be missing where."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.differ.ownership import Ownership, Verdict
+from reconciler.differ.references import Reach
+from reconciler.kinds import Kinds
+from reconciler.model.address import Address
+from reconciler.model.kind import Kind
+from reconciler.model.plan import Resolution
+from reconciler.model.snapshot import Row, Snapshot, State
+
+_MISSING: frozenset[Verdict] = frozenset({"deleted_by_tenant", "dead_row_blocks"})
+_FOREIGN: frozenset[Verdict] = frozenset({"user_authored", "foreign_owner", "ambiguous"})
+_RESOLVED_BY: dict[Verdict, str] = {"user_authored": "adopt", "foreign_owner": "take"}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One address in some targets: its state there, and the verdict."""
+
+    kind: Kind
+    row: Row
+    state: State
+    organizations: frozenset[str]
+    verdict: Verdict
+    resolution: Resolution | None = None
+
+    @property
+    def taken_over(self) -> bool:
+        """Whether a person resolved that the row becomes ours."""
+        return (
+            self.resolution is not None and _RESOLVED_BY.get(self.verdict) == self.resolution.action
+        )
+
+
+def decide(
+    snapshot: Snapshot, kinds: Kinds, resolutions: dict[Address, Resolution]
+) -> tuple[list[Decision], Reach]:
+    """Decide every address, parents first, since a child's fate hangs on its parent's."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(snapshot.rows, key=lambda row: row.address):
+        rows[row.address.kind].append(row)
+    states: dict[Address, list[State]] = defaultdict(list)
+    for state in snapshot.states:
+        if not state.orphan:
+            states[state.address].append(state)
+    reach = Reach(frozenset(row.address for row in snapshot.rows))
+    ownership = Ownership(snapshot.template)
+    everywhere = frozenset(target.organization.id for target in snapshot.targets)
+    decisions = []
+    for kind in kinds:
+        for row in rows[kind.name]:
+            here = everywhere - _without_parent(kind, row.address, reach)
+            reach.missing[row.address] |= everywhere - here
+            reach.foreign[row.address] |= everywhere - here
+            found = list(_verdicts(kind, row, states[row.address], here, ownership))
+            if row.address in snapshot.ambiguous:
+                double = State(
+                    address=row.address,
+                    organizations=tuple(sorted(here)),
+                    situation="ambiguous",
+                )
+                found = [Decision(kind, row, double, here, "ambiguous")]
+            for decision in found:
+                resolved = Decision(
+                    kind,
+                    row,
+                    decision.state,
+                    decision.organizations,
+                    decision.verdict,
+                    resolutions.get(row.address),
+                )
+                decisions.append(resolved)
+                if decision.verdict in _MISSING:
+                    reach.missing[row.address] |= decision.organizations
+                if decision.verdict in _MISSING | _FOREIGN and not resolved.taken_over:
+                    reach.foreign[row.address] |= decision.organizations
+    return decisions, reach
+
+
+def parent_of(kind: Kind, address: Address) -> Address | None:
+    """The address of the row that a child belongs to."""
+    if kind.parent is None:
+        return None
+    return Address.of(kind.parent.kind, address.key[: -len(kind.key)])
+
+
+def _without_parent(kind: Kind, address: Address, reach: Reach) -> set[str]:
+    parent = parent_of(kind, address)
+    return reach.foreign[parent] if parent is not None else set()
+
+
+def _verdicts(
+    kind: Kind, row: Row, states: list[State], here: frozenset[str], ownership: Ownership
+) -> Iterator[Decision]:
+    double = frozenset(
+        organization
+        for state in states
+        if state.situation == "ambiguous"
+        for organization in state.organizations
+    )
+    for state in states:
+        organizations = here.intersection(state.organizations)
+        if state.situation != "ambiguous":
+            organizations -= double
+        if organizations:
+            yield Decision(kind, row, state, organizations, ownership.verdict(kind, state))

@@ -1,0 +1,117 @@
+"""What stops us: every error says what happened and what to do next.
+
+Facts about the user's data are not errors but conflicts (see `reconciler.model.conflict`).
+A psycopg error never leaks: it is chained as the cause of one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+
+class Exit(IntEnum):
+    """The exit codes of `reconcile`; the same numbers mean the same everywhere.
+
+    `plan` uses DONE, ERROR, CHANGES (only with -detailed-exitcode) and CONFLICTS;
+    `apply` uses all but CHANGES.
+    """
+
+    DONE = 0
+    ERROR = 1
+    CHANGES = 2
+    CONFLICTS = 3
+    STALE = 4
+    LOCKED = 5
+    NOT_AUTHORISED = 6
+
+
+class ReconcilerError(Exception):
+    """The base of every error raised on purpose.
+
+    `message` says what happened, to which row and target; `hint` says what to do next
+    (one remedy a line); `exit_code` is what the command line ends with.
+    """
+
+    exit_code: Exit = Exit.ERROR
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class KindError(ReconcilerError):
+    """Kind files that cannot be used; the message lists every mistake with file and field."""
+
+
+class SchemaMismatchError(ReconcilerError):
+    """The database at hand does not fit the kinds; the message lists every misfit."""
+
+
+class NotInitialisedError(ReconcilerError):
+    """The tracking columns or the ledger are missing, or are of another version."""
+
+
+class DatabaseError(ReconcilerError):
+    """The database could not be reached, or refused a statement."""
+
+
+class HiddenRowsError(ReconcilerError):
+    """Row-level security would hide rows, so a plan would be made from half the truth."""
+
+
+class NotFoundError(ReconcilerError):
+    """An unknown template, target, actor or address."""
+
+
+class RefusedError(ReconcilerError):
+    """A request that the semantics forbid: own organisation, private or installed template."""
+
+
+class NotAuthorisedError(ReconcilerError):
+    """The actor may not change this target."""
+
+    exit_code = Exit.NOT_AUTHORISED
+
+
+class PlanFileError(ReconcilerError):
+    """A plan file that cannot be read, was tampered with, or belongs to another database."""
+
+
+class InvalidPlanError(ReconcilerError):
+    """The checker found a plan that breaks a promise: a defect of the planner or an edited file."""
+
+
+class ConflictsError(ReconcilerError):
+    """A plan with unresolved conflicts cannot be applied; `conflicts` are the plan's own."""
+
+    exit_code = Exit.CONFLICTS
+
+    def __init__(self, message: str, *, hint: str, conflicts: Sequence[Any]) -> None:
+        super().__init__(message, hint=hint)
+        self.conflicts = tuple(conflicts)
+
+
+class StalePlanError(ReconcilerError):
+    """Rows that the plan would touch are no longer as the plan saw them; nothing was written."""
+
+    exit_code = Exit.STALE
+
+
+class LockedError(ReconcilerError):
+    """Another writer holds a lock that was waited for too long; nothing was written."""
+
+    exit_code = Exit.LOCKED
+
+
+class ScopeError(ReconcilerError):
+    """The scope guard refused a statement; nothing was sent to the database."""
+
+
+class OutcomeUnknownError(ReconcilerError):
+    """The connection was lost while committing and the ledger could not be asked."""

@@ -1,0 +1,102 @@
+"""Kinds as data: one TOML file a kind, and `load`, which reads and checks them all."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reconciler.errors import KindError
+from reconciler.kinds.declaration import Declaration
+from reconciler.kinds.order import in_order
+from reconciler.model.kind import Kind
+
+Kinds = tuple[Kind, ...]
+
+
+def load(directory: Path | None = None) -> Kinds:
+    """The built-in kinds, with those of a directory of one's own, in the order of writing.
+
+    Raises KindError that lists every mistake of every file, with file and field.
+    """
+    mistakes: list[str] = []
+    declared: dict[str, str] = {}
+    kinds: list[Kind] = []
+    for name, content in _files(directory):
+        try:
+            kind = Declaration.model_validate(tomllib.loads(content.decode())).to_kind()
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            mistakes.append(f"{name}: is not TOML: {error}")
+            continue
+        except ValidationError as error:
+            mistakes.extend(f"{name}: {line}" for line in _fields(error))
+            continue
+        if kind.name in declared:
+            mistakes.append(
+                f"{name}: kind: {kind.name!r} is declared in {declared[kind.name]} already"
+            )
+            continue
+        declared[kind.name] = name
+        kinds.append(kind)
+    if not mistakes:
+        mistakes.extend(_between(kinds, declared))
+    if mistakes:
+        raise KindError(
+            f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in kind files:\n  "
+            + "\n  ".join(mistakes),
+            hint="Correct the files; schemas/kind.schema.json describes every field.",
+        )
+    return in_order(kinds)
+
+
+def _files(directory: Path | None) -> Iterator[tuple[str, bytes]]:
+    for built_in in sorted(files("reconciler.kinds").iterdir(), key=lambda file: file.name):
+        if built_in.name.endswith(".toml"):
+            yield built_in.name, built_in.read_bytes()
+    if directory is None:
+        return
+    try:
+        own = sorted(directory.glob("*.toml"))
+        if not own:
+            raise KindError(
+                f"no kind files (*.toml) in {directory}",
+                hint="--kinds names a directory with one TOML file a kind.",
+            )
+        for path in own:
+            yield str(path), path.read_bytes()
+    except OSError as error:
+        raise KindError(
+            f"cannot read the kinds in {directory}: {error.strerror}",
+            hint="--kinds names a directory with one TOML file a kind.",
+        ) from error
+
+
+def _fields(error: ValidationError) -> Iterator[str]:
+    for mistake in error.errors(include_url=False, include_input=False):
+        field = ".".join(str(part) for part in mistake["loc"])
+        message = mistake["msg"].removeprefix("Value error, ")
+        yield f"{field}: {message}" if field else message
+
+
+def _between(kinds: list[Kind], declared: dict[str, str]) -> Iterator[str]:
+    names = {kind.name for kind in kinds}
+    for kind in kinds:
+        file = declared[kind.name]
+        if kind.parent and kind.parent.kind not in names:
+            yield f"{file}: parent.kind: there is no kind {kind.parent.kind!r}"
+        for column in kind.references:
+            if column.references not in names:
+                yield (
+                    f"{file}: columns.{column.name}.references: "
+                    f"there is no kind {column.references!r}"
+                )
+    installs = [kind for kind in kinds if kind.installs]
+    for extra in installs[1:]:
+        yield f"{declared[extra.name]}: installs: {installs[0].name!r} is the installed kind"
+    try:
+        in_order(kinds)
+    except ValueError as error:
+        yield str(error)

@@ -1,0 +1,68 @@
+"""Live-row predicates: parsed, and allowed to speak only of their own table's columns."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+# Comparisons of columns with constants, and nothing else: no function, no subquery, no cast.
+_ALLOWED: Final = (
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.Paren,
+    exp.Is,
+    exp.In,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+    exp.Column,
+    exp.Identifier,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+)
+_SENTENCES: Final = (
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.Paren,
+    exp.Is,
+    exp.In,
+    exp.EQ,
+    exp.NEQ,
+    exp.GT,
+    exp.GTE,
+    exp.LT,
+    exp.LTE,
+)
+
+
+def parse_predicate(text: str) -> exp.Expr:
+    """Parse a predicate; raises ValueError that says what may not stand in one."""
+    try:
+        tree = parse_one(text, dialect="postgres")
+    except SqlglotError as error:
+        raise ValueError(f"is not a SQL condition: {text!r}") from error
+    if not isinstance(tree, _SENTENCES):
+        raise ValueError(f"is not a condition on columns: {text!r}")
+    for node in tree.walk():
+        if not isinstance(node, _ALLOWED):
+            raise ValueError(
+                f"may only compare its own columns with constants, not use {node.sql('postgres')!r}"
+            )
+        if isinstance(node, exp.Column) and node.table:
+            raise ValueError(f"may not name another table: {node.sql('postgres')!r}")
+        if isinstance(node, exp.Literal) and node.args.get("is_bytes"):
+            raise ValueError("may only use plain constants")
+    return tree
+
+
+def columns_of(text: str) -> tuple[str, ...]:
+    """The columns that a predicate speaks of, sorted."""
+    return tuple(sorted({column.name for column in parse_predicate(text).find_all(exp.Column)}))

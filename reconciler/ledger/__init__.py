@@ -1,0 +1,1 @@
+"""The ledger: what was applied, in the schema `reconcile` of the same database."""

@@ -1,0 +1,102 @@
+"""Installing what reconcile needs in a database: the tracking columns and the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reconciler.database.connection import Connection, run, transaction
+from reconciler.errors import NotInitialisedError, SchemaMismatchError
+from reconciler.published import schemas_directory
+
+LEDGER_VERSION: Final = 1
+_OLDEST_SERVER: Final = 140000
+_PLATFORM: Final = ("organization", "user", "member", "agents")
+_TRACKED: Final = ("entity_types", "entity_relationship_types", "event_classifiers", "watchers")
+_TRACKING: Final = ("managed_by_template_agent_id", "source_template_org_id")
+
+
+@dataclass(frozen=True)
+class _Question:
+    sql: str
+    parameters: tuple[object, ...]
+
+
+_TABLES: Final = """
+SELECT c.relname, ARRAY(SELECT a.attname::text FROM pg_attribute a
+                        WHERE a.attrelid = c.oid AND a.attname = ANY($2) AND NOT a.attisdropped)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname = ANY($1)
+"""
+_VERSION: Final = "SELECT value FROM reconcile.setting WHERE name = 'ledger_version'"
+_HAS_LEDGER: Final = "SELECT to_regclass('reconcile.setting') IS NOT NULL"
+
+
+def script() -> str:
+    """The whole installation as one SQL script, for people who apply migrations themselves."""
+    return (
+        "-- What reconcile needs: run it once, as the owner of the tables; it is safe to repeat.\n"
+        "BEGIN;\nSET LOCAL search_path = public;\n\n"
+        f"{_read('tracking')}\n{_read('ledger')}\nCOMMIT;\n"
+    )
+
+
+def install(connection: Connection) -> list[str]:
+    """Install what is missing, in one transaction; says what, one line each.
+
+    Raises SchemaMismatchError where the platform's tables or the server's version do not do,
+    NotInitialisedError where the ledger is of a newer release.
+    """
+    with transaction(connection, read_only=False):
+        connection.execute(b"SET LOCAL search_path = public")
+        tables = _tables(connection)
+        _refuse(connection, tables)
+        done = [
+            f"tracking columns on {table}"
+            for table in _TRACKED
+            if table in tables and set(_TRACKING) - tables[table]
+        ]
+        if done:
+            connection.execute(_read("tracking").encode())
+        if not _has_ledger(connection):
+            connection.execute(_read("ledger").encode())
+            done.append(f"ledger (schema reconcile), version {LEDGER_VERSION}")
+    return done
+
+
+def _tables(connection: Connection) -> dict[str, set[str]]:
+    question = _Question(_TABLES, ([*_PLATFORM, *_TRACKED], list(_TRACKING)))
+    return {name: set(columns) for name, columns in run(connection, [question])[0]}
+
+
+def _refuse(connection: Connection, tables: dict[str, set[str]]) -> None:
+    server = connection.info.server_version
+    if server < _OLDEST_SERVER:
+        raise SchemaMismatchError(
+            f"the server is PostgreSQL {server // 10000}, and 14 is the oldest that will do",
+            hint="Upgrade the server.",
+        )
+    missing = [name for name in _PLATFORM if name not in tables]
+    if missing or not tables.keys() & set(_TRACKED):
+        raise SchemaMismatchError(
+            f"the database {connection.info.dbname} has no table "
+            + ", ".join(f"public.{name}" for name in missing or _TRACKED[:1]),
+            hint="Is this the platform's database? Check --database-url. To try things on an "
+            "empty one, load schemas/reference.sql first.",
+        )
+    if _has_ledger(connection):
+        ((version,),) = run(connection, [_Question(_VERSION, ())])[0] or [("0",)]
+        if int(version) > LEDGER_VERSION:
+            raise NotInitialisedError(
+                f"the ledger has version {version}, and this release knows {LEDGER_VERSION}",
+                hint="Use a newer release of reconcile; a ledger is never downgraded.",
+            )
+
+
+def _has_ledger(connection: Connection) -> bool:
+    ((found,),) = run(connection, [_Question(_HAS_LEDGER, ())])[0]
+    return bool(found)
+
+
+def _read(name: str) -> str:
+    return (schemas_directory() / name / "0001.up.sql").read_text()

@@ -1,0 +1,91 @@
+"""The ledger's own statements: fixed text, parsed once, with values as parameters only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp, parse_one
+
+from reconciler.model.canonical import canonical
+from reconciler.model.plan import Plan
+from reconciler.sql.tree import DIALECT, Statement
+
+
+def _parsed(text: str) -> exp.Expr:
+    return parse_one(text, dialect=DIALECT)
+
+
+_ENTER: Final = _parsed(
+    "INSERT INTO reconcile.target (organization_id) "
+    "SELECT t.id FROM unnest( $1::text[]) AS t(id) ORDER BY t.id "
+    "ON CONFLICT (organization_id) DO NOTHING"
+)
+_LOCK: Final = _parsed(
+    "SELECT t.organization_id FROM reconcile.target AS t "
+    "WHERE t.organization_id = ANY( $1::text[]) ORDER BY t.organization_id FOR UPDATE"
+)
+_FIND: Final = _parsed(
+    "SELECT r.id, r.counts::text FROM reconcile.revision AS r WHERE r.plan_id = $1::text"
+)
+_REVISION: Final = _parsed(
+    "INSERT INTO reconcile.revision (plan_id, plan, template_agent_id, template_organization_id, "
+    "fingerprint, actor_mode, actor_user_id, counts) "
+    "SELECT $1::text, $2::json, $3::text, $4::text, $5::text, $6::text, $7::text, $8::jsonb "
+    "RETURNING id"
+)
+_CONTENT: Final = _parsed(
+    "INSERT INTO reconcile.content (digest, values) "
+    "SELECT c.digest, c.content::json FROM unnest( $1::text[], $2::text[]) "
+    "AS c(digest, content) ORDER BY c.digest ON CONFLICT (digest) DO NOTHING"
+)
+_ADVANCE: Final = _parsed(
+    "UPDATE reconcile.target AS t SET revision = $1::bigint, revised_at = now() "
+    "WHERE t.organization_id = ANY( $2::text[])"
+)
+
+
+def enter(targets: list[str]) -> Statement:
+    """Make sure that each target has a row to lock."""
+    return Statement("know the targets", _ENTER, (targets,))
+
+
+def lock(targets: list[str]) -> Statement:
+    """Lock the targets in the order of their ids, so that two applies take turns."""
+    return Statement("lock the targets", _LOCK, (targets,), len(targets))
+
+
+def find(plan_id: str) -> Statement:
+    """The revision that applied this plan, if any: its number and counts."""
+    return Statement("look the plan up", _FIND, (plan_id,))
+
+
+def revision(plan: Plan, counts: dict[str, dict[str, int]]) -> Statement:
+    """A new revision; gives its number."""
+    return Statement(
+        "write the revision",
+        _REVISION,
+        (
+            plan.plan_id,
+            canonical(plan.model_dump()),
+            plan.template.agent_id,
+            plan.template.organization.id,
+            plan.fingerprint,
+            plan.actor.mode,
+            plan.actor.user_id,
+            canonical(counts),
+        ),
+    )
+
+
+def content(contents: dict[str, dict[str, object]]) -> Statement:
+    """Store base values, each distinct content once."""
+    return Statement(
+        "remember the contents",
+        _CONTENT,
+        (list(contents), [canonical(values) for values in contents.values()]),
+    )
+
+
+def advance(targets: list[str], number: int) -> Statement:
+    """Say which revision was the targets' last."""
+    return Statement("advance the targets", _ADVANCE, (number, targets), len(targets))

@@ -1,0 +1,1 @@
+"""Nouns: frozen values without I/O, from which everything else is made."""

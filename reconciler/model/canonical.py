@@ -1,0 +1,118 @@
+"""JSON without loss: numbers keep every digit, and equal values have equal text.
+
+The text is the one that PostgreSQL prints for jsonb (keys by length, then by bytes; one space
+after ',' and ':'), so what the database prints and what we print can be compared as text.
+A number never becomes a float or an int: `1.10`, `1e400` and twenty-digit integers survive,
+and `1` differs from `true` and from `1.0`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+
+class Number(str):
+    """A JSON number, as its digits were written."""
+
+    __slots__ = ()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        seen: set[str] = set()
+        double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {double!r} stands twice in one object")
+    return keys
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=Number,
+    parse_float=Number,
+    parse_constant=_refuse_constant,
+)
+
+
+def parse(text: str) -> Any:
+    """Read JSON text; numbers become `Number`. Raises ValueError, also for nesting too deep."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested deeper than this program can read") from error
+
+
+def canonical(value: Any) -> str:
+    """Write a parsed value (or one of plain str, bool, int, None, dict, list) as canonical text."""
+    parts: list[str] = []
+    try:
+        _write(value, parts)
+    except RecursionError as error:
+        raise ValueError("nested deeper than this program can write") from error
+    return "".join(parts)
+
+
+def _key_order(key: str) -> tuple[int, bytes]:
+    encoded = key.encode()
+    return len(encoded), encoded
+
+
+def _write(value: Any, parts: list[str]) -> None:
+    match value:
+        case Number():
+            parts.append(value)
+        case str():
+            parts.append(json.dumps(value, ensure_ascii=False))
+        case None:
+            parts.append("null")
+        case bool():
+            parts.append("true" if value else "false")
+        case int():
+            parts.append(str(value))
+        case Mapping():
+            parts.append("{")
+            for index, key in enumerate(sorted(value, key=_key_order)):
+                if index:
+                    parts.append(", ")
+                parts.append(json.dumps(key, ensure_ascii=False))
+                parts.append(": ")
+                _write(value[key], parts)
+            parts.append("}")
+        case Sequence():
+            parts.append("[")
+            for index, item in enumerate(value):
+                if index:
+                    parts.append(", ")
+                _write(item, parts)
+            parts.append("]")
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def pretty(value: Any, indent: str = "") -> str:
+    """Write a value for people: two spaces a level, keys in the order they come."""
+    deeper = indent + "  "
+    if isinstance(value, Mapping) and value:
+        fields = (
+            f"{deeper}{json.dumps(key, ensure_ascii=False)}: {pretty(item, deeper)}"
+            for key, item in value.items()
+        )
+        return "{\n" + ",\n".join(fields) + "\n" + indent + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str) and value:
+        if all(isinstance(item, str | int | None) for item in value) and len(value) <= 8:
+            return canonical(value)
+        items = (f"{deeper}{pretty(item, deeper)}" for item in value)
+        return "[\n" + ",\n".join(items) + "\n" + indent + "]"
+    return canonical(value)
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a value's canonical text, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()

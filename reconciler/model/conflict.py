@@ -1,0 +1,94 @@
+"""Why a row is in the way: one class a reason. A conflict is a fact about the user's data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.model.address import Address
+from reconciler.model.base import Noun
+from reconciler.model.snapshot import Author, RowOwner
+from reconciler.model.value import Value
+
+
+class UserAuthored(Noun):
+    """The tenant's own people wrote a row with this key."""
+
+    reason: Literal["user_authored"] = "user_authored"
+    address: Address
+    target: str
+    author: Author | None = None
+
+
+class ForeignOwner(Noun):
+    """Another template placed the row with this key."""
+
+    reason: Literal["foreign_owner"] = "foreign_owner"
+    address: Address
+    target: str
+    owner: RowOwner
+
+
+class DeadRowBlocks(Noun):
+    """A retired row that is not ours still occupies the key in a unique index."""
+
+    reason: Literal["dead_row_blocks"] = "dead_row_blocks"
+    address: Address
+    target: str
+    author: Author | None = None
+
+
+class Ambiguous(Noun):
+    """Several live rows have the same key, in the target or in the template."""
+
+    reason: Literal["ambiguous"] = "ambiguous"
+    address: Address
+    target: str
+    where: Literal["target", "template"]
+
+
+class UniqueCollision(Noun):
+    """The planned row would violate another unique index of its table."""
+
+    reason: Literal["unique_collision"] = "unique_collision"
+    address: Address
+    target: str
+    index: str
+    columns: tuple[str, ...]
+    other_id: str
+    other_organization: str | None = None
+
+
+class MissingReference(Noun):
+    """The row points at a row that the target does not have."""
+
+    reason: Literal["missing_reference"] = "missing_reference"
+    address: Address
+    target: str
+    column: str
+    refers_to: Address
+
+
+class EditedBoth(Noun):
+    """A shared column was changed in the template and in the target."""
+
+    reason: Literal["edited_both"] = "edited_both"
+    address: Address
+    target: str
+    column: str
+    base: Value
+    ours: Value
+    theirs: Value
+
+
+Conflict = Annotated[
+    UserAuthored
+    | ForeignOwner
+    | DeadRowBlocks
+    | Ambiguous
+    | UniqueCollision
+    | MissingReference
+    | EditedBoth,
+    Field(discriminator="reason"),
+]

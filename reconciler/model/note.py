@@ -1,0 +1,68 @@
+"""What a plan leaves alone, and why: nothing is passed over in silence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.model.address import Address
+from reconciler.model.base import Noun
+
+
+class DeletedByTenant(Noun):
+    """A row was placed here before, and the tenant retired or deleted it."""
+
+    about: Literal["deleted_by_tenant"] = "deleted_by_tenant"
+    address: Address
+    targets: tuple[str, ...]
+
+
+class Skipped(Noun):
+    """A conflict that a person resolved by leaving the row as it is."""
+
+    about: Literal["skipped"] = "skipped"
+    address: Address
+    targets: tuple[str, ...]
+    reason: str
+
+
+class Orphaned(Noun):
+    """A row of ours that the template no longer has."""
+
+    about: Literal["orphaned"] = "orphaned"
+    address: Address
+    targets: tuple[str, ...]
+
+
+class Unlinked(Noun):
+    """An optional reference is left null, because the target has no such row."""
+
+    about: Literal["unlinked"] = "unlinked"
+    address: Address
+    targets: tuple[str, ...]
+    column: str
+    refers_to: Address
+
+
+class KeptEdit(Noun):
+    """A shared column that the tenant edited, and the template did not, keeps its value."""
+
+    about: Literal["kept_edit"] = "kept_edit"
+    address: Address
+    targets: tuple[str, ...]
+    column: str
+
+
+class NoBase(Noun):
+    """Nothing is known of what was applied before, so the row was compared two ways."""
+
+    about: Literal["no_base"] = "no_base"
+    address: Address
+    targets: tuple[str, ...]
+
+
+Note = Annotated[
+    DeletedByTenant | Skipped | Orphaned | Unlinked | KeptEdit | NoBase,
+    Field(discriminator="about"),
+]

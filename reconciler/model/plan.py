@@ -1,0 +1,130 @@
+"""The plan: what a person reviews, and the only thing that an apply executes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final, Literal
+
+from reconciler.model.address import Address
+from reconciler.model.base import Noun
+from reconciler.model.canonical import digest
+from reconciler.model.change import Adopt, Change, Create, Update
+from reconciler.model.conflict import Conflict
+from reconciler.model.note import Note
+from reconciler.model.snapshot import Actor, DatabaseIdentity, Target, Template
+
+FORMAT_VERSION: Final = "1.0"
+
+
+class Resolution(Noun):
+    """What a person decided about one row in the way.
+
+    skip   leave it as it is
+    adopt  take over a row of the tenant's own people
+    take   take over another template's row
+    """
+
+    action: Literal["skip", "adopt", "take"]
+    address: Address
+    chosen_by: str
+
+
+class Request(Noun):
+    """What was asked for, as it was typed: enough to make the plan again."""
+
+    template: str
+    targets: tuple[str, ...]
+    actor: str | None = None
+    name: str | None = None
+    resolutions: tuple[Resolution, ...] = ()
+
+
+class Plan(Noun):
+    """Everything that an apply would do, and everything that it saw.
+
+    created_at and tool_version are the only parts that differ when the same request is
+    planned again in the same state. `kinds` are the digests of the declarations in use;
+    `shapes` the SQL types of the columns, by kind, as the database had them.
+    """
+
+    format_version: str = FORMAT_VERSION
+    plan_id: str = ""
+    created_at: str
+    tool_version: str
+    database: DatabaseIdentity
+    actor: Actor
+    template: Template
+    fingerprint: str
+    template_rows: int
+    request: Request
+    targets: tuple[Target, ...]
+    kinds: dict[str, str]
+    shapes: dict[str, dict[str, str]]
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def identified(self) -> Plan:
+        """This plan with the plan_id that its meaning has."""
+        return self.model_copy(update={"plan_id": self.meaning()})
+
+    def meaning(self) -> str:
+        """The SHA-256 of who, where, what and with which resolutions; not of times or wording.
+
+        The targets' last revisions are part of where: planning the same rows again, after
+        something else was applied, is another plan and not "already applied".
+        """
+        return digest(
+            {
+                "format": self.format_version.partition(".")[0],
+                "database": self.database.model_dump(),
+                "actor": self.actor.model_dump(exclude={"label"}),
+                "template": [self.template.organization.id, self.template.agent_id],
+                "fingerprint": self.fingerprint,
+                "targets": [
+                    [target.organization.id, target.agent_id, target.revision]
+                    for target in self.targets
+                ],
+                "kinds": self.kinds,
+                "shapes": self.shapes,
+                "name": self.request.name,
+                "resolutions": [resolution.model_dump() for resolution in self.request.resolutions],
+                "changes": [_effect(change) for change in self.changes],
+                "conflicts": [conflict.model_dump() for conflict in self.conflicts],
+            }
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to apply."""
+        return not self.changes
+
+    def counts(self) -> Counts:
+        """Rows by action: a change counts once for each of its targets."""
+        rows: Counter[str] = Counter()
+        for change in self.changes:
+            rows[change.action] += len(change.targets)
+        return Counts(
+            create=rows["create"],
+            update=rows["update"],
+            adopt=rows["adopt"],
+            conflicts=len(self.conflicts),
+        )
+
+
+class Counts(Noun):
+    """How many rows a plan creates, updates and adopts, and how many are in the way."""
+
+    create: int = 0
+    update: int = 0
+    adopt: int = 0
+    retire: int = 0
+    conflicts: int = 0
+
+
+def _effect(change: Create | Update | Adopt) -> object:
+    if isinstance(change, Create):
+        return change.model_dump()
+    return change.model_dump(
+        exclude={"fields": {"__all__": {"operations", "drift"}}},
+    )

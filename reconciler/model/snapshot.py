@@ -1,0 +1,138 @@
+"""What was seen, in one instant of the database: the template's rows and the targets' states.
+
+Only what matters travels: a target's row that is ours and equal to the template's is *settled*
+and does not appear. All other states are grouped in the database, so that ten thousand targets
+in the same state are one `State`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reconciler.model.address import Address
+from reconciler.model.base import Noun
+from reconciler.model.value import Values
+
+Situation = Literal["absent", "live", "dead", "ambiguous"]
+
+
+class DatabaseIdentity(Noun):
+    """Which database: the cluster's system identifier and the database's name."""
+
+    system_identifier: str
+    name: str
+
+
+class Organization(Noun):
+    """An organisation, as the platform's table has it."""
+
+    id: str
+    slug: str
+    name: str
+    visibility: str
+
+
+class Template(Noun):
+    """The template agent and its organisation; `installed_from` is set if it is no template."""
+
+    agent_id: str
+    name: str
+    organization: Organization
+    installed_from: str | None = None
+
+
+class Actor(Noun):
+    """In whose name: a member of the targets, or an operator known by the database role."""
+
+    mode: Literal["member", "operator"]
+    user_id: str | None = None
+    label: str
+
+
+class Target(Noun):
+    """An organisation that is to receive the template.
+
+    agent_id is the installed agent (None if there is none yet); revision is the ledger's last
+    revision of this organisation (None if there is none), at `revised_at`.
+    """
+
+    organization: Organization
+    agent_id: str | None = None
+    revision: int | None = None
+    revised_at: str | None = None
+
+
+class Row(Noun):
+    """A live row of the template."""
+
+    address: Address
+    values: Values
+
+
+class Author(Noun):
+    """Who wrote a row that is not ours, and when, as far as the table says."""
+
+    user_id: str | None = None
+    label: str | None = None
+    at: str | None = None
+
+
+class RowOwner(Noun):
+    """The tracking columns of a row, with what is known of the agent that they name."""
+
+    agent: str
+    organization: str | None = None
+    name: str | None = None
+    exists: bool = False
+
+
+class State(Noun):
+    """What one address looks like in some targets.
+
+    placed   the ledger knows that a row was put here (for a live row: this very row)
+    base     the compared columns as last applied, where the ledger knows them
+    blocks   a dead row that still occupies its key in a unique index
+    orphan   a live row of ours whose address the template no longer has
+    """
+
+    address: Address
+    organizations: tuple[str, ...]
+    situation: Situation
+    owner: RowOwner | None = None
+    values: Values | None = None
+    base: Values | None = None
+    placed: bool = False
+    blocks: bool = False
+    orphan: bool = False
+    author: Author | None = None
+
+
+class Collision(Noun):
+    """A planned row would violate a unique index, because of the row that is named here."""
+
+    address: Address
+    organization: str
+    index: str
+    columns: tuple[str, ...]
+    other_id: str
+    other_organization: str | None
+
+
+class Snapshot(Noun):
+    """Template and targets at one instant.
+
+    shapes  for every kind, the SQL type of each column that a plan may write
+    ambiguous  addresses that the template itself has twice, with different values
+    taken   ids that are in use among those that could be minted
+    """
+
+    database: DatabaseIdentity
+    template: Template
+    targets: tuple[Target, ...]
+    fingerprint: str
+    rows: tuple[Row, ...]
+    states: tuple[State, ...]
+    ambiguous: tuple[Address, ...] = ()
+    collisions: tuple[Collision, ...] = ()
+    shapes: dict[str, dict[str, str]]
+    taken: frozenset[str] = frozenset()

@@ -1,0 +1,37 @@
+"""A table of the database at hand, as its catalog describes it."""
+
+from __future__ import annotations
+
+from reconciler.model.base import Noun
+
+
+class TableColumn(Noun):
+    """A column as the catalog has it; `type` is PostgreSQL's own spelling."""
+
+    name: str
+    type: str
+    not_null: bool
+    has_default: bool
+    generated: bool
+
+
+class UniqueIndex(Noun):
+    """A unique index: the text of each column or expression, and of its predicate."""
+
+    name: str
+    expressions: tuple[str, ...]
+    predicate: str | None
+    primary: bool
+
+
+class Table(Noun):
+    """A table of the database; `hides_rows` where row-level security is in force for us."""
+
+    db_schema: str
+    name: str
+    columns: dict[str, TableColumn]
+    unique: tuple[UniqueIndex, ...]
+    hides_rows: bool
+
+
+Catalog = dict[tuple[str, str], Table]

@@ -1,0 +1,79 @@
+"""The files under schemas/ that are made from the models: `python -m reconciler.published`.
+
+With `--check` nothing is written, and the exit code says whether they are fresh.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import ReconcilerError
+
+
+def schemas_directory() -> Path:
+    """Where the published files lie: in an installed package inside it, else beside it."""
+    package = Path(__file__).resolve().parent
+    # Inside comes first: beside an installed package, `schemas` could be anybody's.
+    for directory in (package / "schemas", package.parent / "schemas"):
+        if directory.is_dir():
+            return directory
+    raise ReconcilerError(
+        f"the schemas directory is missing: it lies neither in {package} nor beside it",
+        hint="Install row-reconciler again, or run from a complete checkout.",
+    )
+
+
+def documents() -> dict[str, str]:
+    """What the files should hold, by file name."""
+    # Whoever only looks for the directory needs neither pydantic nor the parser of predicates.
+    from reconciler import planfile
+    from reconciler.kinds.declaration import Declaration
+
+    kind = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Declaration.model_json_schema(by_alias=True),
+        "title": "A kind file of reconcile",
+        "description": (
+            "One TOML file declares one table whose rows can be planned and applied. "
+            "`reconcile kinds --kinds DIR` reads a directory of them and names every mistake."
+        ),
+    }
+    return {
+        "plan.schema.json": _text(planfile.schema()),
+        "kind.schema.json": _text(kind),
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the files, or with `--check` compare them; the return value is the exit code."""
+    if list(arguments) not in ([], ["--check"]):
+        print("usage: python -m reconciler.published [--check]", file=sys.stderr)
+        return 1
+    directory = schemas_directory()
+    stale = {
+        name: text for name, text in documents().items() if _current(directory / name) != text
+    }
+    if arguments:
+        for name in stale:
+            print(f"schemas/{name} is stale: run python -m reconciler.published", file=sys.stderr)
+        return 1 if stale else 0
+    for name, text in stale.items():
+        (directory / name).write_text(text, encoding="utf-8")
+        print(f"wrote schemas/{name}")
+    return 0
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _current(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""What a plan is about, before any wording: groups, names of targets, and what is risky."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Final, TypeVar, assert_never
+
+from reconciler.model.change import Adopt, Change, Create, Update
+from reconciler.model.conflict import (
+    Ambiguous,
+    Conflict,
+    DeadRowBlocks,
+    EditedBoth,
+    ForeignOwner,
+    MissingReference,
+    UniqueCollision,
+    UserAuthored,
+)
+from reconciler.model.note import (
+    DeletedByTenant,
+    KeptEdit,
+    NoBase,
+    Note,
+    Orphaned,
+    Skipped,
+    Unlinked,
+)
+from reconciler.model.plan import Plan
+from reconciler.model.snapshot import Author
+
+WIDE: Final = 20
+
+_Item = TypeVar("_Item")
+
+
+class Names:
+    """Organisations by the name that people use: the slug."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._slugs = {
+            target.organization.id: target.organization.slug for target in plan.targets
+        } | {plan.template.organization.id: plan.template.organization.slug}
+        self.one = len(plan.targets) == 1
+
+    def slug(self, organization: str) -> str:
+        """The slug of an organisation of this plan, or the id of another one."""
+        return self._slugs.get(organization, organization)
+
+
+def changes_by_kind(plan: Plan) -> list[tuple[Change, ...]]:
+    """The changes of each kind, kinds and changes in the plan's own order."""
+    return _grouped((change.address.kind, change) for change in plan.changes)
+
+
+def conflict_groups(plan: Plan) -> list[tuple[Conflict, ...]]:
+    """The conflicts that one sentence explains: same reason, and same owner or row in the way."""
+    return _grouped((_cause(conflict), conflict) for conflict in plan.conflicts)
+
+
+def note_groups(plan: Plan) -> list[tuple[Note, ...]]:
+    """The notes that one sentence explains."""
+    return _grouped((_matter(note), note) for note in plan.notes)
+
+
+def overwrites(change: Change) -> tuple[str, ...]:
+    """The columns whose local edit this change overwrites."""
+    match change:
+        case Create():
+            return ()
+        case Update() | Adopt():
+            return tuple(field.column for field in change.fields if field.drift)
+        case _:
+            assert_never(change)
+
+
+def risky(plan: Plan) -> list[Change]:
+    """The changes to look at twice: they overwrite an edit, adopt a row, or reach many targets."""
+    return [
+        change
+        for change in plan.changes
+        if overwrites(change) or isinstance(change, Adopt) or len(change.targets) > WIDE
+    ]
+
+
+def distinct(items: Iterable[_Item]) -> list[_Item]:
+    """The items without repetitions, in the order of their first appearance."""
+    return list(dict.fromkeys(items))
+
+
+def _grouped(pairs: Iterable[tuple[Hashable, _Item]]) -> list[tuple[_Item, ...]]:
+    groups: dict[Hashable, list[_Item]] = {}
+    for key, item in pairs:
+        groups.setdefault(key, []).append(item)
+    return [tuple(items) for items in groups.values()]
+
+
+def _cause(conflict: Conflict) -> Sequence[Hashable]:
+    match conflict:
+        case UserAuthored() | DeadRowBlocks():
+            return conflict.reason, _person(conflict.author)
+        case ForeignOwner():
+            return conflict.reason, conflict.owner
+        case Ambiguous():
+            return conflict.reason, conflict.where
+        case UniqueCollision():
+            return conflict.reason, conflict.address, conflict.target, conflict.index
+        case MissingReference():
+            return conflict.reason, conflict.column, conflict.refers_to
+        case EditedBoth():
+            return (
+                conflict.reason,
+                conflict.address,
+                conflict.column,
+                conflict.base,
+                conflict.ours,
+                conflict.theirs,
+            )
+        case _:
+            assert_never(conflict)
+
+
+def _person(author: Author | None) -> Hashable:
+    return (author.user_id, author.label) if author else None
+
+
+def _matter(note: Note) -> Sequence[Hashable]:
+    match note:
+        case DeletedByTenant() | Orphaned() | NoBase() | Unlinked() | KeptEdit():
+            return (note.about,)
+        case Skipped():
+            return note.about, note.reason
+        case _:
+            assert_never(note)

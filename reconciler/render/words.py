@@ -1,0 +1,206 @@
+"""The wording, in one place: what each action, conflict and note is called and explained with.
+
+Text from the database enters every sentence through `say`, which a renderer chooses: escaped
+for a terminal, a code span for Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, assert_never
+
+from reconciler.model.address import Address
+from reconciler.model.change import Adopt, Change, Create, Update
+from reconciler.model.note import (
+    DeletedByTenant,
+    KeptEdit,
+    NoBase,
+    Note,
+    Orphaned,
+    Skipped,
+    Unlinked,
+)
+from reconciler.model.plan import Plan, Request
+from reconciler.model.value import Json, Ref, Values
+from reconciler.render import escape
+from reconciler.render.outline import Names, overwrites
+
+Say = Callable[[str], str]
+
+SYMBOLS: Final[dict[Literal["create", "update", "adopt"], str]] = {
+    "create": "+",
+    "update": "~",
+    "adopt": "<-",
+}
+CONFLICT: Final = "!"
+
+_MANY_TARGETS: Final = 3
+
+
+def row(address: Address) -> escape.Shown:
+    """A row as people read it: `entity_type "account"`."""
+    return escape.Shown(f"{escape.visible(address.kind)} {key(address)}")
+
+
+def key(address: Address) -> escape.Shown:
+    """A row's key, each part in quotes: `"owns" "person" "account"`."""
+    return escape.Shown(" ".join(map(escape.quoted, address.key)))
+
+
+def count(number: int, thing: str, things: str = "") -> str:
+    """A number with its noun: `1 row`, `2 rows`."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+def summary(change: Change, plan: Plan, say: Say) -> str:
+    """What a change amounts to, in a few words."""
+    match change:
+        case Create():
+            return ", ".join(["new", *_contents(change.values, say)])
+        case Update():
+            edits = ", overwrites a local edit" if overwrites(change) else ""
+            return count(len(change.fields), "field") + edits
+        case Adopt(owner=owner):
+            before = f"template agent {say(owner.agent)}" if owner else "the tenant's own people"
+            amount = count(len(change.fields), "field") if change.fields else "no value changes"
+            return f"taken over from {before}{_chosen(change.address, plan, say)}, {amount}"
+        case _:
+            assert_never(change)
+
+
+def reach(targets: Sequence[str], names: Names, say: Say) -> str:
+    """Which targets a change reaches; nothing where the plan has only one."""
+    if names.one:
+        return ""
+    if len(targets) < _MANY_TARGETS:
+        return ", ".join(say(names.slug(target)) for target in targets)
+    return count(len(targets), "target")
+
+
+def note_title(group: Sequence[Note], say: Say) -> str:
+    """What a group of notes is about: `2 rows deleted by the tenant`."""
+    first = group[0]
+    number = sum(len(note.targets) for note in group)
+    rows = count(number, "row")
+    match first:
+        case DeletedByTenant():
+            return f"{rows} deleted by the tenant"
+        case Skipped():
+            return f"{rows} skipped as decided ({say(first.reason)})"
+        case Orphaned():
+            return f"{rows} that the template no longer has"
+        case Unlinked():
+            return f"{count(number, 'optional reference')} left empty"
+        case KeptEdit():
+            return f"{count(number, 'field')} edited by the tenant and kept"
+        case NoBase():
+            return f"{rows} compared without knowing what was applied before"
+        case _:
+            assert_never(first)
+
+
+def note_detail(note: Note, say: Say) -> str:
+    """What a note adds to its row's name; often nothing."""
+    match note:
+        case Unlinked():
+            return f"{say(note.column)}: no {say(row(note.refers_to))}"
+        case KeptEdit():
+            return say(note.column)
+        case DeletedByTenant() | Skipped() | Orphaned() | NoBase():
+            return ""
+        case _:
+            assert_never(note)
+
+
+def fleet(plan: Plan) -> str:
+    """Many targets in one line: how many, how far they are, and what to look at."""
+    installed = sum(target.agent_id is not None for target in plan.targets)
+    fresh = len(plan.targets) - installed
+    edited = {target for change in plan.changes if overwrites(change) for target in change.targets}
+    blocked_ones = {conflict.target for conflict in plan.conflicts}
+    parts = [
+        f"{installed} installed" if installed else "",
+        f"{fresh} not installed yet" if fresh else "",
+        f"{len(edited)} with local edits that would be overwritten" if edited else "",
+        f"{len(blocked_ones)} with conflicts" if blocked_ones else "",
+    ]
+    return f"{len(plan.targets)}: " + ", ".join(part for part in parts if part)
+
+
+def total(plan: Plan) -> str:
+    """`Plan: 2 to create, 1 to update, 0 to retire; 1 conflict.`"""
+    counts = plan.counts()
+    adopt = f"{counts.adopt} to adopt, " if counts.adopt else ""
+    conflicts = f"; {count(counts.conflicts, 'conflict')}" if counts.conflicts else ""
+    return (
+        f"Plan: {counts.create} to create, {counts.update} to update, {adopt}"
+        f"{counts.retire} to retire{conflicts}."
+    )
+
+
+def no_changes(plan: Plan, say: Say) -> str:
+    """`No changes. acme matches personal-finance.`"""
+    template = say(plan.template.name)
+    but = ", but for what is left alone" if plan.notes else ""
+    if len(plan.targets) == 1:
+        return f"No changes. {say(plan.targets[0].organization.slug)} matches {template}{but}."
+    return f"No changes. All {len(plan.targets)} targets match {template}{but}."
+
+
+def blocked(plan: Plan) -> str:
+    """Why a plan with conflicts goes no further."""
+    number = len(plan.conflicts)
+    which = "the conflict is" if number == 1 else f"the {number} conflicts are"
+    return f"This plan cannot be applied until {which} resolved."
+
+
+def command(request: Request) -> str:
+    """The command that makes this plan again, ready for a shell."""
+    words = ["reconcile", "plan", request.template]
+    if len(request.targets) > _MANY_TARGETS:
+        words += ["--target", "..."]
+    else:
+        words += [word for target in request.targets for word in ("--target", target)]
+    words += ["--as", request.actor] if request.actor else []
+    words += ["--name", request.name] if request.name else []
+    for resolution in request.resolutions:
+        words += [f"--{resolution.action}", resolution.address]
+    return escape.visible(shlex.join(words))
+
+
+def day(timestamp: str) -> str:
+    """The date of a timestamp as PostgreSQL or ISO 8601 writes it; nothing for another text."""
+    found = re.match(r"\d{4}-\d{2}-\d{2}", timestamp, re.ASCII)
+    return found[0] if found else ""
+
+
+def _contents(values: Values, say: Say) -> list[str]:
+    """What a new row holds: its name, where it points, and how many properties or fields."""
+    name = values.get("name")
+    found = [say(escape.quoted(name))] if isinstance(name, str) else []
+    found += [
+        f"{say(column)} -> {say(key(value.ref))}"
+        for column, value in values.items()
+        if isinstance(value, Ref)
+    ]
+    properties = [
+        len(content["properties"])
+        for value in values.values()
+        if isinstance(value, Json)
+        and isinstance(content := value.parsed(), dict)
+        and isinstance(content.get("properties"), dict)
+    ]
+    if properties:
+        found.append(count(sum(properties), "property", "properties"))
+    elif values:
+        found.append(count(len(values), "field"))
+    return found
+
+
+def _chosen(address: Address, plan: Plan, say: Say) -> str:
+    for resolution in plan.request.resolutions:
+        if resolution.address == address:
+            return f" as {say(resolution.chosen_by)} decided"
+    return ""

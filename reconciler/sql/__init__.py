@@ -1,0 +1,1 @@
+"""Words for PostgreSQL: kinds in, statement trees out. Pure; nothing here is executed."""

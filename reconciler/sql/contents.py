@@ -1,0 +1,132 @@
+"""How changes travel: each distinct content once, and the places where it goes as pairs.
+
+A change is one content; its targets are the placements. `c` is the list of contents, with
+values of the columns' own types; `p` the list of (organisation, number of the content).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from reconciler.model.address import Address
+from reconciler.model.change import Adopt, Create, Update
+from reconciler.model.kind import Kind
+from reconciler.model.value import Digest, Json, Ref, Value, Values
+from reconciler.sql.source import Sources
+from reconciler.sql.tree import Parameters, aliased, cast_to, column, name, unnest
+
+AnyChange = Create | Update | Adopt
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The changes of one kind that one statement carries out."""
+
+    kind: Kind
+    changes: tuple[AnyChange, ...]
+    sources: Sources
+
+    @property
+    def rows(self) -> int:
+        """How many rows they touch."""
+        return sum(len(change.targets) for change in self.changes)
+
+    def placements(self, asked: Parameters) -> exp.Unnest:
+        """`unnest(...) AS p (organization_id, content[, id])`."""
+        pairs = [
+            (target, number)
+            for number, change in enumerate(self.changes)
+            for target in change.targets
+        ]
+        columns = [
+            ("organization_id", asked.add([target for target, _ in pairs], "text[]")),
+            ("content", asked.add([number for _, number in pairs], "integer[]")),
+        ]
+        if self.kind.mint is not None and all(isinstance(c, Create) for c in self.changes):
+            minted = [one for c in self.changes if isinstance(c, Create) for one in c.ids]
+            columns.append(("id", asked.add(minted, "text[]")))
+        return unnest("p", columns)
+
+    def select(self, asked: Parameters, carried: Mapping[str, Sequence[str | None]]) -> exp.Select:
+        """The contents with their keys as `k1`, `k2`, ... and what else is carried, as text."""
+        keys = self.sources.key_names(self.kind)
+        columns = [("content", asked.add(list(range(len(self.changes))), "integer[]"))]
+        columns += [
+            (key, asked.add([change.address.key[place] for change in self.changes], "text[]"))
+            for place, key in enumerate(keys)
+        ]
+        columns += [(text, asked.add(list(values), "text[]")) for text, values in carried.items()]
+        return exp.select(*(column("u", text) for text, _ in columns)).from_(unnest("u", columns))
+
+    def each(self, value: Callable[[AnyChange], str | None]) -> list[str | None]:
+        """One text a content."""
+        return [value(change) for change in self.changes]
+
+
+def typed(contents: exp.Select, types: Mapping[str, str]) -> exp.Select:
+    """The same with these columns in types of their own, so that each value is parsed once."""
+    selected = []
+    for expression in contents.expressions:
+        text = expression.name
+        selected.append(
+            aliased(cast_to(expression, types[text]), text) if text in types else expression
+        )
+    contents.set("expressions", selected)
+    return contents
+
+
+def as_cte(tree: exp.Expr, contents: exp.Select) -> exp.Expr:
+    """The statement with the contents as its CTE `c`, made once."""
+    cte = exp.CTE(this=contents, alias=exp.TableAlias(this=name("c")), materialized=True)
+    tree.set("with_", exp.With(expressions=[cte]))
+    return tree
+
+
+def encode(value: Value) -> str | None:
+    """The text of a value, which a cast to the column's type reads back."""
+    match value:
+        case None | Ref() | Digest():
+            return None
+        case Json():
+            return value.text
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
+
+
+def part(value: Value, place: int) -> str | None:
+    """One part of the key that a reference names."""
+    return value.ref.key[place] if isinstance(value, Ref) else None
+
+
+def after(change: AnyChange) -> Values:
+    """What the columns will be: all of them for a new row, the compared ones otherwise."""
+    if isinstance(change, Create):
+        return change.values
+    return {**change.before, **{field.column: field.after for field in change.fields}}
+
+
+def base(kind: Kind, change: AnyChange) -> Values:
+    """What the ledger remembers: the compared columns, as the template has them."""
+    kept = change.kept if isinstance(change, Update) else {}
+    values = {**after(change), **kept}
+    return {one.name: values[one.name] for one in kind.compared if one.name in values}
+
+
+def changed(changes: Sequence[AnyChange]) -> frozenset[str]:
+    """The columns that at least one of these updates changes."""
+    return frozenset(
+        field.column
+        for change in changes
+        if not isinstance(change, Create)
+        for field in change.fields
+    )
+
+
+def addresses(changes: Sequence[AnyChange]) -> list[Address]:
+    """The address of each change."""
+    return [change.address for change in changes]

@@ -1,0 +1,287 @@
+"""The comparison, made in the database: what each address looks like where it is not settled.
+
+A target's row that is ours and equal to the template's is settled and does not travel. The
+rest is grouped by what it looks like, so that equal states of many targets are one row:
+
+    wanted   the template's rows
+    have     the targets' rows at any key, live and dead
+    rest     wanted x targets, less what is settled; of several dead rows the one that matters
+    result   rest, grouped, with what the ledger and the platform know of it
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp, parse_one
+
+from reconciler.model.kind import Column, Kind
+from reconciler.model.table import UniqueIndex
+from reconciler.sql.questions import Questions
+from reconciler.sql.source import Side, Source
+from reconciler.sql.tree import (
+    DIALECT,
+    Parameters,
+    Statement,
+    aliased,
+    all_of,
+    any_of,
+    as_text,
+    call,
+    column,
+    equal,
+    is_true,
+    not_null,
+    same,
+    table,
+    unnest,
+    when,
+    with_alias,
+)
+
+# The fixed columns of the result, between the key's parts and the compared values.
+FIXED = (
+    "live",
+    "blocks",
+    "placed",
+    "owner",
+    "owner_organization",
+    "owner_name",
+    "owner_exists",
+    "author",
+    "author_label",
+    "authored_at",
+    "base",
+)
+
+
+def states(questions: Questions, kind: Kind, unique: tuple[UniqueIndex, ...]) -> Statement:
+    """Every address of the template in every target where it is not settled.
+
+    The result's columns: key parts, FIXED, the compared columns as text, and the array of
+    organisations. `live` is NULL where the row is absent.
+    """
+    asked = Parameters()
+    keys = questions.sources.key_names(kind)
+    wanted = _wanted(questions, kind, asked)
+    have = _have(questions, kind, unique, asked)
+    rest = _rest(questions, kind, asked)
+    shown = [
+        *(column("r", key) for key in keys),
+        *(column("r", text) for text in FIXED[:5]),
+        column("a", "name"),
+        not_null(column("a", "id")),
+        column("r", "author"),
+        exp.Coalesce(this=column("u", "email"), expressions=[column("r", "author")]),
+        column("r", "authored_at"),
+        as_text(column("b", "values")),
+        *(column("r", _text(managed)) for managed in kind.compared),
+    ]
+    tree = (
+        exp.select(*shown, exp.ArrayAgg(this=column("r", "organization_id")))
+        .from_(exp.to_table("rest").as_("r", quoted=True))
+        .join(
+            table("public", "agents", "a"),
+            on=equal(column("a", "id"), column("r", "owner")),
+            join_type="left",
+        )
+        .join(
+            table("public", "user", "u"),
+            on=equal(column("u", "id"), column("r", "author")),
+            join_type="left",
+        )
+        .join(
+            table("reconcile", "content", "b"),
+            on=equal(column("b", "digest"), column("r", "content")),
+            join_type="left",
+        )
+        .group_by(*(exp.Literal.number(number) for number in range(1, len(shown) + 1)))
+        .with_("wanted", as_=wanted, materialized=True)
+        .with_("have", as_=have)
+        .with_("rest", as_=rest)
+    )
+    return Statement(f"compare {kind.name}", tree, asked.taken())
+
+
+def _text(managed: Column) -> str:
+    return f"{managed.name}:text"
+
+
+def _native(managed: Column) -> str:
+    # A foreign key has no meaning outside its organisation: what is compared is the address.
+    return _text(managed) if managed.references else f"{managed.name}:native"
+
+
+def _compared(questions: Questions, source: Source, side: Side) -> list[exp.Expr]:
+    """Each compared column as it travels and, where that is not the same, as it is."""
+    texts = [
+        aliased(questions.sources.value(source, managed, side), _text(managed))
+        for managed in source.kind.compared
+    ]
+    natives = [
+        aliased(column(source.alias, managed.name), _native(managed))
+        for managed in source.kind.compared
+        if not managed.references
+    ]
+    return [*texts, *natives]
+
+
+def _wanted(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
+    source = questions.sources.joined(kind, "t", "template")
+    return (
+        source.select()
+        .select(*questions.keys(source), *_compared(questions, source, "template"))
+        .where(questions.of_template(source, asked))
+        .distinct(*source.keys)
+        .order_by(*source.keys, column("t", kind.id))
+    )
+
+
+def _have(
+    questions: Questions, kind: Kind, unique: tuple[UniqueIndex, ...], asked: Parameters
+) -> exp.Select:
+    source = questions.sources.joined(kind, "t", "target")
+    created = {stamp.value: stamp.column for stamp in kind.stamps if stamp.on == "create"}
+    author, at = created.get("actor"), created.get("now")
+    owner = kind.owner
+    return (
+        source.select()
+        .select(
+            aliased(source.scope, "organization_id"),
+            *questions.keys(source),
+            aliased(source.row_id(), "row_id"),
+            aliased(source.live, "live"),
+            aliased(_blocks(kind, unique), "blocks"),
+            aliased(column("t", owner.agent) if owner else _none(), "owner"),
+            aliased(column("t", owner.organization) if owner else _none(), "owner_organization"),
+            aliased(as_text(column("t", author) if author else exp.null()), "author"),
+            aliased(as_text(column("t", at) if at else exp.null()), "authored_at"),
+            *_compared(questions, source, "target"),
+        )
+        .where(questions.of_targets(source, asked))
+    )
+
+
+def _none() -> exp.Expr:
+    return as_text(exp.null())
+
+
+def _blocks(kind: Kind, unique: tuple[UniqueIndex, ...]) -> exp.Expr:
+    """Whether a dead row occupies its key: it still is in an index over scope and key."""
+    key = {
+        *kind.key,
+        *([kind.scope] if kind.scope else []),
+        *([kind.parent.column] if kind.parent else []),
+    }
+    return any_of(
+        with_alias(parse_one(index.predicate, dialect=DIALECT), "t")
+        if index.predicate
+        else exp.true()
+        for index in unique
+        if {
+            found.name
+            for text in index.expressions
+            for found in parse_one(text, dialect=DIALECT).find_all(exp.Column)
+        }
+        == key
+    )
+
+
+def _ours(questions: Questions, kind: Kind, asked: Parameters) -> exp.Expr:
+    """Placed by this template agent, or by another agent of the same organisation."""
+    if kind.owner is None:
+        return exp.true()
+    owner = column("h", "owner")
+    source_organization = asked.add(questions.organization, "text")
+    return any_of(
+        (
+            equal(owner, asked.add(questions.agent, "text")),
+            all_of((not_null(owner), same(column("h", "owner_organization"), source_organization))),
+        )
+    )
+
+
+def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
+    keys = questions.sources.key_names(kind)
+    organization = column("g", "organization_id")
+    live = column("h", "live")
+    ours = _ours(questions, kind, asked)
+    equal_rows = call(
+        "record_image_eq",
+        call("row", *(column("h", _native(managed)) for managed in kind.compared)),
+        call("row", *(column("w", _native(managed)) for managed in kind.compared)),
+    )
+    settled = all_of((live, ours, *([equal_rows] if kind.compared else [])))
+    dead = is_true(exp.not_(live))
+    foreign = is_true(all_of((live, exp.not_(is_true(ours)))))
+    this_row = equal(column("p", "row_id"), column("h", "row_id"))
+    placed = all_of(
+        (
+            not_null(column("p", "row_id")),
+            any_of((exp.not_(is_true(live)), is_true(this_row))),
+        )
+    )
+    told = any_of((foreign, dead))
+    return (
+        exp.select(
+            aliased(organization, "organization_id"),
+            *(aliased(column("w", key), key) for key in keys),
+            aliased(live, "live"),
+            aliased(column("h", "blocks"), "blocks"),
+            aliased(placed, "placed"),
+            aliased(column("h", "owner"), "owner"),
+            aliased(column("h", "owner_organization"), "owner_organization"),
+            # Who wrote a row of ours is no reason to tell equal rows apart.
+            aliased(when(told, column("h", "author")), "author"),
+            aliased(when(told, column("h", "authored_at")), "authored_at"),
+            aliased(when(all_of((live, placed)), column("p", "content")), "content"),
+            *(aliased(column("h", _text(managed)), _text(managed)) for managed in kind.compared),
+        )
+        .from_(exp.to_table("wanted").as_("w", quoted=True))
+        .join(
+            unnest("g", [("organization_id", asked.add(questions.targets, "text[]"))]),
+            join_type="cross",
+        )
+        .join(
+            exp.to_table("have").as_("h", quoted=True),
+            on=all_of(
+                (
+                    equal(column("h", "organization_id"), organization),
+                    *(equal(column("h", key), column("w", key)) for key in keys),
+                )
+            ),
+            join_type="left",
+        )
+        .join(
+            table("reconcile", "placement", "p"),
+            on=questions.placement(kind, organization, [column("w", key) for key in keys], asked),
+            join_type="left",
+        )
+        .where(
+            exp.not_(is_true(settled)),
+            any_of((is_true(live), exp.not_(_live_sibling(questions, kind)))),
+        )
+        .distinct(organization, *(column("w", key) for key in keys))
+        .order_by(
+            organization,
+            *(column("w", key) for key in keys),
+            *(
+                exp.Ordered(this=is_true(flag), desc=True)
+                for flag in (live, ours, column("h", "blocks"))
+            ),
+            column("h", "row_id"),
+        )
+    )
+
+
+def _live_sibling(questions: Questions, kind: Kind) -> exp.Expr:
+    """A dead row does not matter where a live one, which may be settled, has the same key."""
+    keys = questions.sources.key_names(kind)
+    sibling = questions.sources.rows(kind, "s", "target")
+    return exp.Exists(
+        this=sibling.select()
+        .select(exp.Literal.number(1))
+        .where(
+            equal(sibling.scope, column("g", "organization_id")),
+            *(equal(key, column("w", text)) for key, text in zip(sibling.keys, keys, strict=True)),
+            sibling.live,
+        )
+    )

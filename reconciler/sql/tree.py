@@ -1,0 +1,169 @@
+"""Words that trees are made of. Names are always quoted; values are always parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlglot import exp
+
+DIALECT: Final = "postgres"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: the tree, the values of `$1`, `$2`, ..., and which change it serves.
+
+    `rows` is how many rows it must write or find, where that is known.
+    """
+
+    serves: str
+    tree: exp.Expr
+    parameters: tuple[object, ...]
+    rows: int | None = None
+
+    @property
+    def sql(self) -> str:
+        """The text that is sent."""
+        return self.tree.sql(dialect=DIALECT)
+
+    @property
+    def pretty(self) -> str:
+        """The text for people."""
+        return self.tree.sql(dialect=DIALECT, pretty=True)
+
+
+class Parameters:
+    """Collects values and hands out `$1`, `$2`, ... for them, each with its type."""
+
+    def __init__(self) -> None:
+        self.values: list[object] = []
+
+    def add(self, value: object, sql_type: str) -> exp.Expr:
+        """A typed parameter for this value."""
+        self.values.append(value)
+        return cast_to(exp.Parameter(this=exp.Literal.number(len(self.values))), sql_type)
+
+    def taken(self) -> tuple[object, ...]:
+        """All values, in order."""
+        return tuple(self.values)
+
+
+def name(text: str) -> exp.Identifier:
+    """A quoted identifier."""
+    return exp.to_identifier(text, quoted=True)
+
+
+def column(alias: str, text: str) -> exp.Column:
+    """`alias.column`."""
+    return exp.Column(this=name(text), table=name(alias))
+
+
+def table(db_schema: str, text: str, alias: str) -> exp.Table:
+    """`schema.table AS alias`."""
+    return exp.Table(this=name(text), db=name(db_schema), alias=exp.TableAlias(this=name(alias)))
+
+
+def aliased(value: exp.Expr, alias: str) -> exp.Alias:
+    """`value AS alias`."""
+    return exp.Alias(this=value, alias=name(alias))
+
+
+def literal(text: str) -> exp.Literal:
+    """A constant of our own or of a kind, never of a row."""
+    return exp.Literal.string(text)
+
+
+def call(function: str, *arguments: exp.Expr) -> exp.Anonymous:
+    """A function call."""
+    return exp.Anonymous(this=function, expressions=list(arguments))
+
+
+def cast_to(value: exp.Expr, sql_type: str) -> exp.Expr:
+    """`CAST(value AS type)`, where the type is spelled as PostgreSQL's catalog does."""
+    if sql_type.startswith("bit varying"):
+        # sqlglot reads this as bit(1), which would cut the value.
+        sql_type = "varbit"
+    return exp.Cast(this=value, to=exp.DataType.build(sql_type, dialect=DIALECT, udt=True))
+
+
+def as_text(value: exp.Expr) -> exp.Expr:
+    """The value in PostgreSQL's own text form."""
+    return cast_to(value, "text")
+
+
+def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
+    """The conjunction, TRUE for none."""
+    found = list(conditions)
+    return exp.and_(*found) if found else exp.true()
+
+
+def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
+    """The disjunction, FALSE for none."""
+    found = list(conditions)
+    return exp.or_(*found) if found else exp.false()
+
+
+def equal(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """`left = right`."""
+    return exp.EQ(this=left, expression=right)
+
+
+def differs(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """`left IS DISTINCT FROM right`."""
+    return exp.NullSafeNEQ(this=left, expression=right)
+
+
+def same(left: exp.Expr, right: exp.Expr) -> exp.Expr:
+    """`left IS NOT DISTINCT FROM right`."""
+    return exp.NullSafeEQ(this=left, expression=right)
+
+
+def is_null(value: exp.Expr) -> exp.Expr:
+    """`value IS NULL`."""
+    return exp.Is(this=value, expression=exp.null())
+
+
+def is_true(value: exp.Expr) -> exp.Expr:
+    """`value IS TRUE`: FALSE, not NULL, where the value is unknown."""
+    return exp.Is(this=exp.paren(value), expression=exp.true())
+
+
+def not_null(value: exp.Expr) -> exp.Expr:
+    """`value IS NOT NULL`."""
+    return exp.not_(is_null(value))
+
+
+def in_list(value: exp.Expr, values: exp.Expr) -> exp.Expr:
+    """`value = ANY(values)`."""
+    return equal(value, exp.Any(this=exp.paren(values)))
+
+
+def when(condition: exp.Expr, value: exp.Expr) -> exp.Case:
+    """`CASE WHEN condition THEN value END`."""
+    return exp.Case(ifs=[exp.If(this=condition, true=value)])
+
+
+def array(values: Sequence[exp.Expr]) -> exp.Expr:
+    """A text array."""
+    return cast_to(exp.Array(expressions=list(values)), "text[]")
+
+
+def unnest(alias: str, columns: Sequence[tuple[str, exp.Expr]]) -> exp.Unnest:
+    """`unnest(a, b) AS alias (x, y)`: arrays as rows."""
+    return exp.Unnest(
+        expressions=[values for _, values in columns],
+        alias=exp.TableAlias(this=name(alias), columns=[name(text) for text, _ in columns]),
+    )
+
+
+def with_alias(tree: exp.Expr, alias: str) -> exp.Expr:
+    """A copy of a condition on bare columns, every column now belonging to an alias."""
+
+    def qualify(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Column):
+            return column(alias, node.name)
+        return node
+
+    return exp.paren(tree.transform(qualify))

@@ -1,0 +1,210 @@
+"""What must still hold before a row is written: it is exactly its `before`, or still absent."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from reconciler.model.canonical import canonical
+from reconciler.model.change import Adopt
+from reconciler.model.kind import Column
+from reconciler.model.value import Digest, Ref, Value
+from reconciler.sql.contents import AnyChange, Contents, as_cte, encode
+from reconciler.sql.source import Source
+from reconciler.sql.tree import (
+    Parameters,
+    Statement,
+    aliased,
+    all_of,
+    any_of,
+    as_text,
+    cast_to,
+    column,
+    differs,
+    equal,
+    is_null,
+    name,
+    not_null,
+    same,
+)
+
+
+def present(creates: Contents) -> Statement:
+    """organisation, number of the content: rows that are there by now, and must not be."""
+    asked = Parameters()
+    contents = creates.select(asked, {})
+    placements = creates.placements(asked)
+    source = creates.sources.rows(creates.kind, "t", "target")
+    tree = (
+        _at(creates, source, placements)
+        .select(column("p", "organization_id"), column("p", "content"))
+        .where(source.live)
+    )
+    return Statement(
+        f"check that {creates.kind.name} rows are still absent",
+        as_cte(tree, contents),
+        asked.taken(),
+    )
+
+
+def lock(updates: Contents) -> Statement:
+    """Lock the rows that will be updated, in the order of their ids; gives how many there are."""
+    asked = Parameters()
+    contents = updates.select(asked, {})
+    placements = updates.placements(asked)
+    source = updates.sources.rows(updates.kind, "t", "target")
+    found = (
+        _at(updates, source, placements)
+        .select(aliased(column("t", updates.kind.id), "id"))
+        .where(source.live)
+        .order_by(column("t", updates.kind.id))
+    )
+    # Tenants' rows may go on pointing at these: their foreign keys need no stronger lock.
+    found.set("locks", [exp.Lock(update=True, key=True, expressions=[exp.to_table("t")])])
+    tree = exp.select(exp.Count(this=exp.Star())).from_(found.subquery(name("locked")))
+    return Statement(
+        f"lock {updates.kind.name} rows", as_cte(tree, contents), asked.taken(), updates.rows
+    )
+
+
+def stale(updates: Contents, agent: str, organization: str) -> Statement:
+    """organisation, number of the content, what is the matter: rows that are not as planned.
+
+    The third column is NULL where the row is gone, else the names of the columns that differ.
+    """
+    kind = updates.kind
+    asked = Parameters()
+    carried = {
+        f"{managed.name}:before": [_before(one, managed.name) for one in updates.changes]
+        for managed in kind.compared
+    }
+    carried["owner:before"] = updates.each(
+        lambda c: (c.owner.agent if c.owner else None) if isinstance(c, Adopt) else agent
+    )
+    carried["adopted"] = updates.each(lambda c: "t" if isinstance(c, Adopt) else None)
+    contents = updates.select(asked, carried)
+    source = updates.sources.joined(kind, "t", "target")
+    keys = updates.sources.key_names(kind)
+    owner = kind.owner
+    now = (
+        source.select()
+        .select(
+            aliased(source.scope, "organization_id"),
+            *(aliased(key, text) for key, text in zip(source.keys, keys, strict=True)),
+            aliased(source.row_id(), "row_id"),
+            *(
+                aliased(updates.sources.value(source, managed, "target"), managed.name)
+                for managed in kind.compared
+            ),
+            aliased(column("t", owner.agent) if owner else as_text(exp.null()), "owner:agent"),
+            aliased(
+                column("t", owner.organization) if owner else as_text(exp.null()),
+                "owner:organization",
+            ),
+        )
+        .where(source.live)
+    )
+    wrong: list[tuple[str, exp.Expr]] = [
+        (
+            managed.name,
+            differs(
+                column("n", managed.name),
+                _comparable(updates, managed, column("c", f"{managed.name}:before")),
+            ),
+        )
+        for managed in kind.compared
+    ]
+    if owner:
+        theirs = column("n", "owner:agent")
+        ours = any_of(
+            (
+                equal(theirs, asked.add(agent, "text")),
+                all_of(
+                    (
+                        not_null(theirs),
+                        equal(column("n", "owner:organization"), asked.add(organization, "text")),
+                    )
+                ),
+            )
+        )
+        expected = exp.Case(
+            ifs=[
+                exp.If(
+                    this=not_null(column("c", "adopted")),
+                    true=same(theirs, column("c", "owner:before")),
+                )
+            ],
+            default=ours,
+        )
+        wrong.append(
+            (owner.agent, exp.not_(exp.Coalesce(this=expected, expressions=[exp.false()])))
+        )
+    names = exp.Anonymous(
+        this="concat_ws",
+        expressions=[
+            exp.Literal.string(", "),
+            *(
+                exp.Case(ifs=[exp.If(this=condition, true=exp.Literal.string(text))])
+                for text, condition in wrong
+            ),
+        ],
+    )
+    gone = is_null(column("n", "row_id"))
+    tree = (
+        exp.select(
+            column("p", "organization_id"),
+            column("p", "content"),
+            exp.Case(ifs=[exp.If(this=exp.not_(gone), true=names)]),
+        )
+        .from_(updates.placements(asked))
+        .join(exp.to_table("c"), on=equal(column("c", "content"), column("p", "content")))
+        .join(
+            now.subquery(name("n")),
+            on=all_of(
+                (
+                    equal(column("n", "organization_id"), column("p", "organization_id")),
+                    *(equal(column("n", key), column("c", key)) for key in keys),
+                )
+            ),
+            join_type="left",
+        )
+        .where(any_of((gone, *(condition for _, condition in wrong))))
+    )
+    return Statement(
+        f"check that {kind.name} rows are as they were", as_cte(tree, contents), asked.taken()
+    )
+
+
+def _at(contents: Contents, source: Source, placements: exp.Unnest) -> exp.Select:
+    """The rows that are at these addresses now, whatever they hold."""
+    keys = contents.sources.key_names(contents.kind)
+    return (
+        source.select()
+        .join(placements, on=equal(source.scope, column("p", "organization_id")))
+        .join(
+            exp.to_table("c"),
+            on=all_of(
+                (
+                    equal(column("c", "content"), column("p", "content")),
+                    *(
+                        equal(key, column("c", text))
+                        for key, text in zip(source.keys, keys, strict=True)
+                    ),
+                )
+            ),
+        )
+    )
+
+
+def _before(change: AnyChange, column_name: str) -> str | None:
+    value: Value = getattr(change, "before", {}).get(column_name)
+    if isinstance(value, Ref):
+        return canonical([value.organization, *value.ref.key])
+    return value.sha256 if isinstance(value, Digest) else encode(value)
+
+
+def _comparable(contents: Contents, managed: Column, value: exp.Expr) -> exp.Expr:
+    """The planned text in the database's own spelling, so that only meaning is compared."""
+    sql_type = contents.sources.shapes[contents.kind.name][managed.name]
+    if managed.references or managed.sensitive or sql_type not in ("json", "jsonb"):
+        return value
+    return as_text(cast_to(value, "jsonb"))

@@ -1,0 +1,3 @@
+"""Fixtures by subject, each in a file of its own."""
+
+pytest_plugins = ["tests.fixtures.server", "tests.fixtures.world", "tests.fixtures.golden"]
