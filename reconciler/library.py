@@ -16,7 +16,13 @@ from reconciler import kinds as kind_files
 from reconciler.applier.refusals import again
 from reconciler.database.connection import Connection, Database, session, transaction
 from reconciler.database.platform import installed_from
-from reconciler.errors import ConflictsError, NotFoundError, ReconcilerError, StalePlanError
+from reconciler.errors import (
+    ConflictsError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ReconcilerError,
+    StalePlanError,
+)
 from reconciler.ledger import install as installing
 from reconciler.model.address import Address
 from reconciler.model.outcome import Installation, Outcome
@@ -74,10 +80,23 @@ def apply(
     kinds: Path | None = None,
     lock_timeout: str = "10s",
 ) -> Outcome:
-    """Execute exactly this plan in one transaction, or refuse it whole (see `applier.apply`)."""
+    """Execute exactly this plan in one transaction, or refuse it whole (see `applier.apply`).
+
+    Where the connection is lost while committing, the outcome is looked up on a new one; on a
+    connection of the caller's, OutcomeUnknownError is raised instead.
+    """
     loaded = kind_files.load(kinds)
+    try:
+        with session(database) as connection:
+            return applier.apply(connection, plan, loaded, lock_timeout)
+    except OutcomeUnknownError:
+        if not isinstance(database, str):
+            raise
+    # The same plan again waits for the lost transaction to end, and then finds that it was
+    # applied, or applies it.
     with session(database) as connection:
-        return applier.apply(connection, plan, loaded, lock_timeout)
+        found = applier.apply(connection, plan, loaded, lock_timeout)
+    return found.model_copy(update={"status": "applied"})
 
 
 def install_agent_from_template(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -21,7 +22,7 @@ _IN_URL: Final = re.compile(r"(?P<kept>://[^:/@\s]*:)(?P<secret>\S+)(?=@)")
 _IN_CONNINFO: Final = re.compile(
     r"(?P<kept>\b(?:pg|ssl)?password\s*=\s*)(?P<secret>'(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE
 )
-_PASSWORD_VARIABLES: Final = ("PGPASSWORD", "RECONCILE_DATABASE_URL", "DATABASE_URL")
+_URL_VARIABLES: Final = ("RECONCILE_DATABASE_URL", "DATABASE_URL")
 # A shorter secret would be found inside ordinary words, and so betrayed instead of hidden.
 _SHORTEST_SECRET: Final = 4
 
@@ -36,7 +37,7 @@ def usage(error: click.ClickException) -> Exit:
     if context is not None:
         lines += [context.get_usage(), f"Try '{context.command_path} --help' for help.", ""]
     lines.append(f"Error: {error.format_message()}")
-    streams.note(escape.lines("\n".join(lines)) + "\n")
+    streams.note(escape.lines(redacted("\n".join(lines))) + "\n")
     return Exit.ERROR
 
 
@@ -55,44 +56,47 @@ def unexpected(error: Exception, session: Session, arguments: Sequence[str]) -> 
 
 def interrupted(session: Session) -> Exit:
     """Ctrl-C. Not 130: nobody who scripts this needs one more code than the documented ones."""
-    streams.note(f"\nInterrupted. {session.interrupted}".rstrip() + "\n")
+    state = session.done or ("Nothing was written." if session.untouched else "")
+    streams.note(f"Interrupted. {state}".rstrip() + "\n")
     return Exit.ERROR
 
 
-def redacted(text: str, known: Iterable[str] = ()) -> str:
-    """The text without the passwords of connection strings, nor those that `known` texts hold."""
-    for secret in sorted(_secrets(known), key=len, reverse=True):
+def redacted(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without the passwords of connection strings, and without these secrets."""
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     for pattern in (_IN_URL, _IN_CONNINFO):
         text = pattern.sub(r"\g<kept>***", text)
     return text
 
 
+def passwords(arguments: Iterable[str], environment: Mapping[str, str]) -> set[str]:
+    """The passwords that this run was given: libpq may quote a part of them in a message."""
+    found = {environment.get("PGPASSWORD", "")}
+    for text in (*arguments, *(environment.get(name, "") for name in _URL_VARIABLES)):
+        for pattern in (_IN_URL, _IN_CONNINFO):
+            for match in pattern.finditer(text):
+                secret = match["secret"].strip("'")
+                # A password that is also the user's or the database's name cannot be hidden.
+                if text.count(secret) == 1:
+                    found |= {secret, unquote(secret)}
+    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+
+
 def _say(
     message: str, hint: str, error: Exception, session: Session, arguments: Sequence[str]
 ) -> None:
-    known = [*arguments, *map(session.environment.get, _PASSWORD_VARIABLES)]
+    secrets = passwords(arguments, os.environ)
     first, *rest = message.split("\n")
     lines = [first, *(_indented(line) for line in rest)]
-    lines += [_indented(line) for line in hint.split("\n") if hint]
-    text = escape.lines(redacted("\n".join(lines), filter(None, known)))
+    lines += [_indented(line) for line in (*hint.split("\n"), session.done) if line]
     if session.debug:
         trace = "".join(traceback.format_exception(error))
-        streams.note(escape.lines(redacted(trace, filter(None, known))))
+        streams.note(escape.lines(redacted(trace, secrets)))
     red, plain = ("\x1b[31m", "\x1b[0m") if streams.colored(sys.stderr, session) else ("", "")
-    streams.note(f"{red}Error:{plain} {text}\n")
+    said = escape.lines(redacted("\n".join(lines), secrets))
+    streams.note(f"{red}Error:{plain} {said}\n")
 
 
 def _indented(line: str) -> str:
     return line if line.startswith("  ") or not line else f"  {line}"
-
-
-def _secrets(known: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    for text in known:
-        matches = [match for pattern in (_IN_URL, _IN_CONNINFO) for match in pattern.finditer(text)]
-        secrets = [match["secret"].strip("'") for match in matches]
-        # PGPASSWORD holds nothing else.
-        secrets = secrets if "=" in text or "://" in text else [text]
-        found.update(secrets, map(unquote, secrets))
-    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -18,11 +17,12 @@ class Session:
     debug       show a traceback with an error
     color       colours are not forbidden
     own_codes   an error ends the run with its own exit code (`apply`), and not with 1
-    interrupted what has become of the database, if Ctrl-C ends the run now
+    untouched   nothing is written to the database, unless `done` says so
+    done        what is written already, however the run ends
     """
 
     debug: bool = field(default_factory=lambda: _asked("RECONCILE_DEBUG"))
     color: bool = field(default_factory=lambda: not os.environ.get("NO_COLOR"))
     own_codes: bool = False
-    interrupted: str = ""
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    untouched: bool = False
+    done: str = ""

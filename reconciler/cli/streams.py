@@ -8,6 +8,7 @@ import sys
 from typing import TextIO
 
 from reconciler.cli.session import Session
+from reconciler.errors import ReconcilerError
 from reconciler.render import DEFAULT_WIDTH
 
 
@@ -38,6 +39,11 @@ def result(text: str, *, exact: bool = False) -> None:
         stream.flush()
     except BrokenPipeError:
         _abandon(stream)
+    except OSError as error:
+        _abandon(stream)
+        raise ReconcilerError(
+            f"cannot write the result: {error.strerror}", hint="Send it somewhere with room."
+        ) from error
 
 
 def note(text: str) -> None:

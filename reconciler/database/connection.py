@@ -16,6 +16,7 @@ from reconciler.errors import (
     DatabaseError,
     HiddenRowsError,
     LockedError,
+    OutcomeUnknownError,
     ReconcilerError,
     StalePlanError,
 )
@@ -86,10 +87,27 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
                 with suppress(psycopg.Error):
                     connection.execute(b"ROLLBACK")
                 raise
-            connection.execute(b"COMMIT")
+            if read_only:
+                connection.execute(b"COMMIT")
+            else:
+                _commit(connection)
     finally:
         if not connection.closed:
             connection.autocommit = before
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.execute(b"COMMIT")
+    except psycopg.OperationalError as error:
+        # An error that the server itself reports has ended the transaction; silence has not.
+        if error.sqlstate is not None and not connection.closed:
+            raise
+        raise OutcomeUnknownError(
+            "the connection was lost while committing, so this side cannot know the outcome",
+            hint="Apply the same plan again: it is applied once, and the ledger knows whether "
+            "that has happened.",
+        ) from error
 
 
 def run(connection: Connection, statements: Sequence[Runnable]) -> list[Rows]:
@@ -152,6 +170,13 @@ def translate(error: psycopg.Error) -> ReconcilerError:
             return DatabaseError(
                 f"the database role may not do this: {said}",
                 hint="Grant the role what the message names, or use another role.",
+            )
+        case psycopg.OperationalError() if error.sqlstate is None or isinstance(
+            error, pg.AdminShutdown | pg.CrashShutdown | pg.IdleInTransactionSessionTimeout
+        ):
+            return DatabaseError(
+                f"the connection to the database was lost: {said}; nothing was written",
+                hint="Try again: a plan that was not applied can be applied as it is.",
             )
         case _:
             return DatabaseError(

@@ -12,6 +12,7 @@ from itertools import islice
 from pydantic import TypeAdapter
 
 from reconciler.database.connection import Connection, Rows, run, transaction
+from reconciler.database.opening import Opening, open_database
 from reconciler.database.platform import (
     authorise,
     find_actor,
@@ -36,7 +37,6 @@ from reconciler.model.snapshot import (
 )
 from reconciler.model.value import Values
 from reconciler.reader.decode import decode, fingerprint
-from reconciler.database.opening import Opening, open_database
 from reconciler.sql.questions import Questions
 from reconciler.sql.source import Sources
 from reconciler.sql.states import FIXED, states

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.value import Digest, Json, Ref, Value, Values
-from reconciler.sql.source import Sources
-from reconciler.sql.tree import Parameters, aliased, cast_to, column, name, unnest
+from reconciler.sql.source import Source, Sources
+from reconciler.sql.tree import Parameters, aliased, all_of, cast_to, column, equal, name, unnest
 
 AnyChange = Create | Update | Adopt
 
@@ -127,6 +126,22 @@ def changed(changes: Sequence[AnyChange]) -> frozenset[str]:
     )
 
 
-def addresses(changes: Sequence[AnyChange]) -> list[Address]:
-    """The address of each change."""
-    return [change.address for change in changes]
+def at(contents: Contents, source: Source, placements: exp.Unnest) -> exp.Select:
+    """The rows that are at these addresses now, whatever they hold."""
+    keys = contents.sources.key_names(contents.kind)
+    return (
+        source.select()
+        .join(placements, on=equal(source.scope, column("p", "organization_id")))
+        .join(
+            exp.to_table("c"),
+            on=all_of(
+                (
+                    equal(column("c", "content"), column("p", "content")),
+                    *(
+                        equal(key, column("c", text))
+                        for key, text in zip(source.keys, keys, strict=True)
+                    ),
+                )
+            ),
+        )
+    )

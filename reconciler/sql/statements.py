@@ -9,10 +9,11 @@ from reconciler.model.change import Create
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
 from reconciler.sql.contents import AnyChange, Contents
+from reconciler.sql.remember import place, remembered
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
 from reconciler.sql.verify import lock, present, stale
-from reconciler.sql.write import Writer, remembered
+from reconciler.sql.write import Writer
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Script:
         for creates, updates in self._groups():
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
             if both.changes:
-                found.append(self.writer.place(both, revision))
+                found.append(place(both, self.plan.template.agent_id, revision))
         return found
 
     def contents(self) -> dict[str, dict[str, object]]:

@@ -8,8 +8,7 @@ from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt
 from reconciler.model.kind import Column
 from reconciler.model.value import Digest, Ref, Value
-from reconciler.sql.contents import AnyChange, Contents, as_cte, encode
-from reconciler.sql.source import Source
+from reconciler.sql.contents import AnyChange, Contents, as_cte, at, encode
 from reconciler.sql.tree import (
     Parameters,
     Statement,
@@ -35,7 +34,7 @@ def present(creates: Contents) -> Statement:
     placements = creates.placements(asked)
     source = creates.sources.rows(creates.kind, "t", "target")
     tree = (
-        _at(creates, source, placements)
+        at(creates, source, placements)
         .select(column("p", "organization_id"), column("p", "content"))
         .where(source.live)
     )
@@ -53,7 +52,7 @@ def lock(updates: Contents) -> Statement:
     placements = updates.placements(asked)
     source = updates.sources.rows(updates.kind, "t", "target")
     found = (
-        _at(updates, source, placements)
+        at(updates, source, placements)
         .select(aliased(column("t", updates.kind.id), "id"))
         .where(source.live)
         .order_by(column("t", updates.kind.id))
@@ -171,27 +170,6 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
     )
     return Statement(
         f"check that {kind.name} rows are as they were", as_cte(tree, contents), asked.taken()
-    )
-
-
-def _at(contents: Contents, source: Source, placements: exp.Unnest) -> exp.Select:
-    """The rows that are at these addresses now, whatever they hold."""
-    keys = contents.sources.key_names(contents.kind)
-    return (
-        source.select()
-        .join(placements, on=equal(source.scope, column("p", "organization_id")))
-        .join(
-            exp.to_table("c"),
-            on=all_of(
-                (
-                    equal(column("c", "content"), column("p", "content")),
-                    *(
-                        equal(key, column("c", text))
-                        for key, text in zip(source.keys, keys, strict=True)
-                    ),
-                )
-            ),
-        )
     )
 
 

@@ -1,0 +1,155 @@
+"""`reconcile apply`: exactly one plan, saved before or made, shown and approved now."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options, streams
+from reconciler.cli.session import Session
+from reconciler.errors import ConflictsError, Exit, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.model.outcome import Outcome
+    from reconciler.model.plan import Plan
+
+_APPROVAL = "yes"
+
+
+@click.command(context_settings=options.HELP)
+@click.argument("plan_or_template", metavar="FILE|TEMPLATE")
+@options.planning(required=False)
+@options.option("auto-approve", is_flag=True, help="Do not ask before applying a new plan.")
+@options.asking
+@options.option(
+    "lock-timeout",
+    default="10s",
+    show_default=True,
+    metavar="TIME",
+    help="How long to wait for another writer.",
+)
+@options.option("json", "as_json", is_flag=True, help="The outcome as JSON.")
+@options.verbose
+@options.kinds
+@options.database_url
+@options.no_color
+@options.debug
+@click.pass_obj
+def apply(
+    session: Session,
+    plan_or_template: str,
+    targets: tuple[str, ...],
+    actor: str | None,
+    name: str | None,
+    adopt: tuple[str, ...],
+    skip: tuple[str, ...],
+    take: tuple[str, ...],
+    auto_approve: bool,
+    asking: bool,
+    lock_timeout: str,
+    as_json: bool,
+    verbose: bool,
+    kinds: Path | None,
+    database: str,
+) -> Exit:
+    """Apply the saved plan in FILE, or plan TEMPLATE, show the plan, ask, and apply it.
+
+    A saved plan was reviewed, so nothing is asked. What exists as a file or ends in .json is
+    a FILE (`-`: the standard input); everything else is a TEMPLATE, and needs a --target.
+
+    \b
+    Exit codes:
+      0  applied, or nothing to do
+      1  error
+      3  the plan has conflicts
+      4  the plan is stale
+      5  locked, or timed out
+      6  not authorised
+    """
+    session.own_codes = True
+    session.untouched = True
+    if _is_file(plan_or_template):
+        if targets or name or adopt or skip or take:
+            raise click.UsageError(
+                f"{plan_or_template} is taken for a saved plan, which says all this itself: "
+                "leave out --target, --name, --adopt, --skip and --take."
+            )
+    elif not targets:
+        raise click.UsageError(
+            f"{plan_or_template} is no file, so it is taken for a template: "
+            "say where it goes with --target ORG."
+        )
+    elif not (asking or auto_approve):
+        raise ReconcilerError(
+            "a new plan needs an approval, and -input=false forbids to ask for it",
+            hint="1. Have it reviewed: reconcile plan ... --out FILE, then reconcile apply FILE\n"
+            "2. Or add -auto-approve.",
+        )
+    from reconciler import library, planfile
+
+    if _is_file(plan_or_template):
+        made = planfile.load(plan_or_template)
+    else:
+        made = library.plan(
+            database,
+            plan_or_template,
+            targets,
+            actor=actor,
+            name=name,
+            adopt=adopt,
+            skip=skip,
+            take=take,
+            kinds=kinds,
+        )
+        _approve(made, session, auto_approve=auto_approve, verbose=verbose)
+    outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout)
+    session.done = "The plan is applied."
+    _say(outcome, as_json=as_json)
+    return Exit.DONE
+
+
+def _is_file(given: str) -> bool:
+    return given == "-" or given.endswith(".json") or Path(given).is_file()
+
+
+def _approve(made: Plan, session: Session, *, auto_approve: bool, verbose: bool) -> None:
+    """Show a new plan, and go on only with a person's consent, or where there is no need of it."""
+    from reconciler.render import render, words
+
+    text = render(
+        made,
+        "text",
+        color=streams.colored(sys.stderr, session),
+        width=streams.width(sys.stderr),
+        verbose=verbose,
+    )
+    streams.note(text)
+    if made.conflicts:
+        raise ConflictsError(
+            words.blocked(made),
+            hint="Add a flag for each, as shown above.",
+            conflicts=made.conflicts,
+        )
+    if made.empty or auto_approve:
+        return
+    streams.note("\nApply this plan?\n  Only 'yes' will be accepted to approve.\n\n  Answer: ")
+    answer = sys.stdin.readline() if sys.stdin is not None else ""
+    if answer.strip() != _APPROVAL:
+        # What is typed on a terminal ends its line itself; what is piped, or nothing, does not.
+        streams.note("\n")
+        raise ReconcilerError(
+            "the plan was not approved",
+            hint="Nothing was written. Without a terminal, use a saved plan or -auto-approve.",
+        )
+
+
+def _say(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        streams.result(outcome.model_dump_json(indent=2) + "\n", exact=True)
+        return
+    from reconciler.render.outcome import render
+
+    streams.result(render(outcome))

@@ -1,0 +1,99 @@
+"""`reconcile plan`: what would change, without changing anything."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options, streams
+from reconciler.cli.session import Session
+from reconciler.errors import Exit
+
+if TYPE_CHECKING:
+    from reconciler.model.plan import Plan
+
+
+@click.command(context_settings=options.HELP)
+@click.argument("template")
+@options.planning(required=True)
+@options.option("out", metavar="FILE", help="Also save the plan, for `reconcile apply FILE`.")
+@options.option(
+    "detailed-exitcode",
+    is_flag=True,
+    help="End with 2 where there are changes, and with 0 only where there are none.",
+)
+@options.format_
+@options.as_json
+@options.verbose
+@options.kinds
+@options.database_url
+@options.asking
+@options.no_color
+@options.debug
+@click.pass_obj
+def plan(
+    session: Session,
+    template: str,
+    targets: tuple[str, ...],
+    actor: str | None,
+    name: str | None,
+    adopt: tuple[str, ...],
+    skip: tuple[str, ...],
+    take: tuple[str, ...],
+    out: str | None,
+    detailed_exitcode: bool,
+    format_: str | None,
+    as_json: bool,
+    verbose: bool,
+    kinds: Path | None,
+    database: str,
+    asking: bool,  # noqa: ARG001  accepted because pipelines pass it everywhere
+) -> Exit:
+    """Show what installing TEMPLATE into organisations, or re-syncing them, would change.
+
+    \b
+    Exit codes:
+      0  done
+      1  error
+      2  there are changes (only with -detailed-exitcode)
+      3  there are conflicts
+    """
+    format_ = options.format_of(format_, as_json)
+    session.untouched = True
+    from reconciler import library, planfile
+    from reconciler.cli.present import present
+
+    made = library.plan(
+        database,
+        template,
+        targets,
+        actor=actor,
+        name=name,
+        adopt=adopt,
+        skip=skip,
+        take=take,
+        kinds=kinds,
+    )
+    if out is not None:
+        planfile.save(made, out)
+    present(made, format_, session, kinds=kinds, verbose=verbose)
+    if out is not None:
+        streams.note(_saved(made, out, kinds))
+    return exit_code(made, detailed=detailed_exitcode)
+
+
+def exit_code(made: Plan, *, detailed: bool) -> Exit:
+    """What a plan ends the run with."""
+    if made.conflicts:
+        return Exit.CONFLICTS
+    return Exit.CHANGES if detailed and not made.empty else Exit.DONE
+
+
+def _saved(made: Plan, out: str, kinds: Path | None) -> str:
+    if made.conflicts:
+        return f"Saved to {out}, to be read; with conflicts it cannot be applied.\n"
+    words = ["reconcile", "apply", *(["--kinds", str(kinds)] if kinds else []), out]
+    return f"Saved. Apply exactly this plan with:  {shlex.join(words)}\n"

@@ -1,0 +1,97 @@
+"""Addresses to ids, within the target: the only place where an id is looked up.
+
+In every statement `p` is the placement and `c` the content (see `reconciler.sql.contents`).
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from reconciler.kinds.order import key_width
+from reconciler.model.kind import Column, Kind
+from reconciler.sql.source import Source, Sources
+from reconciler.sql.tree import (
+    aliased,
+    all_of,
+    any_of,
+    cast_to,
+    column,
+    equal,
+    is_null,
+    name,
+    not_null,
+)
+
+
+class Resolver:
+    """Puts rows into their organisation and resolves what they refer to."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+
+    def within(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, tuple[str, exp.Expr]]:
+        """The column that puts a row into its organisation, and its value: scope or parent."""
+        if kind.parent is None:
+            assert kind.scope is not None
+            return tree, (
+                kind.scope,
+                self.typed(kind, kind.scope, column("p", "organization_id")),
+            )
+        above = self.sources.rows(self.sources.kinds[kind.parent.kind], "up", "target")
+        wanted = [column("c", key) for key in self.sources.key_names(above.kind)]
+        return _join(tree, above, wanted, "inner"), (kind.parent.column, column("up", "id"))
+
+    def linked(self, reference: Column, tree: exp.Select) -> tuple[exp.Select, exp.Expr]:
+        """The id that a reference means; a row that cannot be resolved is left out, and missed
+        when the rows are counted.
+        """
+        assert reference.references is not None
+        alias = f"to_{reference.name}"
+        other = self.sources.rows(self.sources.kinds[reference.references], alias, "target")
+        wanted = [column("c", part) for part in self.parts(reference)]
+        found = column(alias, "id")
+        tree = _join(tree, other, wanted, "left")
+        return tree.where(any_of((is_null(wanted[0]), not_null(found)))), found
+
+    def parts(self, reference: Column) -> list[str]:
+        """The names under which the parts of a reference's key travel."""
+        assert reference.references is not None
+        width = key_width(self.sources.kinds[reference.references], self.sources.kinds)
+        return [f"{reference.name}:{place}" for place in range(width)]
+
+    def own_keys(self, kind: Kind) -> list[tuple[str, exp.Expr]]:
+        """The key columns of the table itself, with their values."""
+        names = self.sources.key_names(kind)
+        own = (kind.installs.template,) if kind.installs else kind.key
+        return [
+            (text, self.typed(kind, text, column("c", key)))
+            for text, key in zip(own, names[-len(own) :], strict=True)
+        ]
+
+    def typed(self, kind: Kind, own: str, value: exp.Expr) -> exp.Expr:
+        """The value in the type of a column of the kind."""
+        return cast_to(value, self.sources.shapes[kind.name][own])
+
+
+def _join(tree: exp.Select, source: Source, keys: list[exp.Column], how: str) -> exp.Select:
+    """Join a live row of a kind in the placement's organisation, by its key."""
+    names = [f"k{place}" for place in range(1, len(source.keys) + 1)]
+    rows = (
+        source.select()
+        .select(
+            aliased(column(source.alias, source.kind.id), "id"),
+            aliased(source.scope, "organization_id"),
+            *(aliased(key, text) for key, text in zip(source.keys, names, strict=True)),
+        )
+        .where(source.live)
+    )
+    condition = all_of(
+        (
+            equal(column(source.alias, "organization_id"), column("p", "organization_id")),
+            *(
+                equal(column(source.alias, text), wanted)
+                for text, wanted in zip(names, keys, strict=True)
+            ),
+        )
+    )
+    return tree.join(rows.subquery(name(source.alias)), on=condition, join_type=how)
