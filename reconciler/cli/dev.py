@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,8 +79,9 @@ def url(data_dir: Path | None) -> None:
 
     state = _status(data_dir)
     if not state.running:
+        where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
         raise EmbeddedServerError(
-            f"no server runs in {state.data_dir}", hint="Start one:  reconcile dev start"
+            f"no server runs in {state.data_dir}", hint=f"Start one:  reconcile dev start{where}"
         )
     click.echo(state.url)
 

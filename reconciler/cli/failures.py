@@ -99,4 +99,6 @@ def _say(
 
 
 def _indented(line: str) -> str:
+    # libpq indents with tabs, which would be shown as what they are.
+    line = line.replace("\t", "  ") if line.startswith("\t") else line
     return line if line.startswith("  ") or not line else f"  {line}"

@@ -47,7 +47,7 @@ def session(database: Database) -> Iterator[Connection]:
     """
     if isinstance(database, str):
         try:
-            connection = psycopg.connect(database, prepare_threshold=None)
+            connection = psycopg.connect(database, autocommit=True, prepare_threshold=None)
         except (psycopg.Error, UnicodeError) as error:
             raise DatabaseError(
                 f"cannot connect to the database: {redact(str(error).strip())}",

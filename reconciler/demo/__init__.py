@@ -1,1 +1,57 @@
 """The demo: the main job, told as a story on an embedded server."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+
+from reconciler.database.connection import session
+from reconciler.demo.seed import create_tables, seed
+from reconciler.demo.story import STEPS, Meanwhile, Run
+from reconciler.errors import ReconcilerError
+from reconciler.ledger import install
+
+_WIDTH = 88
+
+
+def prepare(dsn: str) -> list[str]:
+    """Make the demo's world in an empty database; says what `reconcile init` installed."""
+    with session(dsn) as connection:
+        create_tables(connection)
+        installed = install.install(connection)
+        seed(connection)
+    return installed
+
+
+def play(dsn: str, run: Callable[[Sequence[str]], int], say: Callable[[str], None]) -> None:
+    """Tell the story: `run` is the command line, `say` prints a line.
+
+    Raises ReconcilerError where a command does not end as the story says.
+    """
+    for number, step in enumerate(STEPS, 1):
+        say("")
+        say(f"{'=' * _WIDTH}\n{number}. {step.title}\n")
+        say(textwrap.fill(step.tell, _WIDTH))
+        for happening in step.happens:
+            say("")
+            match happening:
+                case Meanwhile(what, sql):
+                    say(textwrap.fill(f"Meanwhile: {what}", _WIDTH))
+                    change(dsn, sql)
+                case Run(words, exits):
+                    say("$ reconcile " + " ".join(words))
+                    code = run(words)
+                    if code != exits:
+                        raise ReconcilerError(
+                            f"the demo expected exit code {exits:d} and got {code}",
+                            hint="Please report this with the output above.",
+                        )
+                    if code:
+                        say(f"$ echo $?\n{code}")
+        say(f"\nTry next:  {step.next}")
+
+
+def change(dsn: str, sql: str) -> None:
+    """What the platform's own people do."""
+    with session(dsn) as connection:
+        connection.execute(sql.encode())

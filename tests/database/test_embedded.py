@@ -137,6 +137,13 @@ def holder():
         process.communicate()
 
 
+@pytest.fixture(autouse=True)
+def no_strays(monkeypatch):
+    """Only the variables that a test sets itself."""
+    for name in STRAYS:
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def short_directory():
     """A directory whose path leaves room for a socket, and has a space in it."""

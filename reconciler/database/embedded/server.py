@@ -69,7 +69,10 @@ class Server:
         )
 
     def url(self, database: str = "postgres") -> str:
-        """A short URL for people, which psql, psycopg and most other clients understand."""
+        """A short URL for people, which psql, psycopg and most other clients understand.
+
+        As with any URL, libpq adds what PG* variables say of the rest; `dsn` leaves no rest.
+        """
         host = quote(str(self.socket_directory))
         return f"postgresql://{SUPERUSER}@:{self.port}/{quote(database, safe='')}?host={host}"
 

@@ -1,0 +1,128 @@
+"""Markdown for a change ticket: its order, its size, and that no data is markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from reconciler.model.plan import Plan
+from reconciler.model.value import Value
+from reconciler.render import markdown, render
+from tests.fixtures import plans
+from tests.fixtures.golden import Golden
+
+
+@pytest.mark.parametrize("make", [plans.worked, plans.everything, plans.hostile, plans.fleet])
+def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
+    golden(f"{make.__name__}.md", render(make(), "markdown"))
+
+
+def test_what_needs_a_decision_comes_first() -> None:
+    text = render(plans.everything(), "markdown")
+    assert re.findall(r"^#+ .*", text, re.MULTILINE) == [
+        "# Plan: `personal-finance` for `acme`",
+        "## Conflicts",
+        "## Look twice",
+        "## Changes",
+        "## Left alone",
+    ]
+    assert text.index("| all |") < text.index("## Conflicts")
+
+
+def test_counts_are_rows_by_kind() -> None:
+    text = render(plans.fleet(), "markdown")
+    assert "| | create | update | adopt | retire | conflict |" in text
+    assert "| `entity_type` | 2 | 69 | 0 | 0 | 55 |" in text
+
+
+def test_risky_rows_are_named_with_the_reason() -> None:
+    text = render(plans.everything(), "markdown")
+    assert "- `entity_type.account`: overwrites a local edit of `description`" in text
+    assert "- `entity_type.holding`: taken over from the tenant's own people" in text
+    assert "reaches 60 targets" in render(plans.fleet(), "markdown")
+    assert "## Look twice" not in render(plans.worked(), "markdown")
+
+
+def test_long_diffs_are_folded_and_short_ones_are_not() -> None:
+    short = render(plans.plan([plans.update(plans.description())]), "markdown")
+    assert "<details>" not in short
+    fields = [
+        plans.description().model_copy(update={"column": f"column_{number}"}) for number in range(9)
+    ]
+    folded = render(plans.plan([plans.update(*fields)]), "markdown")
+    assert folded.count("<details>") == folded.count("</details>") == 1
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        yield token
+        yield from token.children or ()
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_no_text_from_the_database_is_markup(verbose: bool) -> None:
+    tokens = list(_tokens(markdown.render(plans.hostile(), verbose=verbose, limit=10_000_000)))
+    kinds = {token.type for token in tokens}
+    assert not kinds & {"link_open", "image", "em_open", "hr", "blockquote_open", "code_block"}
+    headings = [
+        tokens[place + 1].content
+        for place, token in enumerate(tokens)
+        if token.type == "heading_open"
+    ]
+    assert len(headings) == 5
+    # One head and two rows: another one would be feigned by a pipe.
+    assert sum(token.type == "tr_open" for token in tokens) == 3
+    written = [token.content for token in tokens if token.type in ("html_inline", "html_block")]
+    tags = {tag for html in written for tag in re.findall(r"</?[^>]*>", html)}
+    assert tags <= {"<code>", "</code>", "<details>", "</details>", "<summary>", "</summary>"}
+
+
+def test_no_mention_or_address_stands_outside_code() -> None:
+    text = markdown.render(plans.hostile(), verbose=True, limit=10_000_000)
+    outside = [
+        token.content
+        for token in _tokens(re.sub(r"<code>.*?</code>", "", text))
+        if token.type == "text"
+    ]
+    assert not re.search(r"@everyone|#1\b|https?://|evil|rm -rf|feigned", "\n".join(outside))
+
+
+def _large(number: int, **values: Value) -> Plan:
+    return plans.plan(
+        [
+            plans.update(
+                *[
+                    plans.description("x" * 90, "y" * 90).model_copy(
+                        update={"column": f"c{column}"}
+                    )
+                    for column in range(10)
+                ],
+                key=f"key_{row}",
+            )
+            for row in range(number)
+        ]
+    )
+
+
+def test_the_size_is_capped_and_what_is_missing_is_said() -> None:
+    text = render(_large(200), "markdown")
+    assert len(text.encode()) <= markdown.DEFAULT_LIMIT
+    assert len(text.encode()) > markdown.DEFAULT_LIMIT * 0.9
+    found = re.search(
+        r"_(\d+) changes are not shown here; `reconcile show FILE --format text`", text
+    )
+    assert found
+    assert int(found[1]) + text.count("<details>") == 200
+    assert text.count("<details>") == text.count("</details>")
+
+
+@pytest.mark.parametrize("make", [plans.everything, plans.hostile, plans.fleet])
+@pytest.mark.parametrize("limit", [8_000, 20_000])
+def test_every_plan_keeps_to_the_limit(make: Callable[[], Plan], limit: int) -> None:
+    text = markdown.render(make(), verbose=True, limit=limit)
+    assert len(text.encode()) <= limit
+    assert text.startswith("# Plan:")

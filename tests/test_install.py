@@ -1,0 +1,239 @@
+"""A first install, and the promise after it: plan again and there is nothing to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler import planfile
+from reconciler.model.change import Change
+from reconciler.model.plan import Plan
+from tests.fixtures.world import World
+
+TEMPLATE_ORGANIZATION = "org_public_finance"
+ROWS = {"agent": 1, "entity_type": 27, "relationship_type": 28, "relationship_rule": 76}
+LEDGER = ("revision", "target", "content", "placement")
+
+
+def change(plan: Plan, address: str) -> Change:
+    """The one change at this address."""
+    (found,) = (one for one in plan.changes if one.address == address)
+    return found
+
+
+def everything(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the platform and of the ledger, with its row version."""
+    tables = world.sql(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'reconcile')"
+    )
+    return {
+        f"{schema}.{table}": world.sql(
+            f'SELECT t::text, t.xmin::text, t.ctid::text FROM "{schema}"."{table}" t ORDER BY 1'
+        )
+        for schema, table in tables
+    }
+
+
+def others(world: World, organization: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row, with its row version, that does not lie in this organisation."""
+    lies_in = {
+        "entity_types": "organization_id",
+        "entity_relationship_types": "organization_id",
+        "agents": "organization_id",
+        "entities": "organization_id",
+        "member": '"organizationId"',
+        "organization": "id",
+        '"user"': "id",
+    }
+    found = {
+        table: world.sql(
+            f"SELECT t::text, t.xmin::text FROM {table} t WHERE {column} <> %s ORDER BY 1",
+            organization,
+        )
+        for table, column in lies_in.items()
+    }
+    found["rules"] = world.sql(
+        "SELECT r::text, r.xmin::text FROM entity_relationship_type_rules r"
+        " JOIN entity_relationship_types t ON t.id = r.relationship_type_id"
+        " WHERE t.organization_id <> %s ORDER BY 1",
+        organization,
+    )
+    return found
+
+
+def test_the_agent_that_the_plan_shows_is_the_one_that_is_created(world: World) -> None:
+    world.sql("""UPDATE agents SET model = 'large', persona = '{"tone": "dry"}'""")
+    plan = world.plan("birch")
+    agent = change(plan, "agent.agent_pf")
+    assert agent.action == "create"
+    assert agent.ids == change(world.plan("birch"), "agent.agent_pf").ids
+    assert agent.ids != change(world.plan("acme"), "agent.agent_pf").ids
+    assert world.sql("SELECT 1 FROM agents WHERE organization_id = 'org_birch'") == []
+
+    world.apply(plan)
+
+    installed = world.sql(
+        "SELECT id, template_agent_id, name, owner_user_id, model, persona"
+        " FROM agents WHERE organization_id = 'org_birch'"
+    )
+    # Settings are inherited at run time through template_agent_id, so they are not copied.
+    assert installed == [
+        (agent.ids[0], "agent_pf", "Personal Finance", "user_ana", None, {}),
+    ]
+    assert agent.ids[0].startswith("agent_")
+    assert world.plan("birch").targets[0].agent_id == agent.ids[0]
+
+
+def test_every_row_arrives_as_the_template_has_it_tagged_with_its_owner(world: World) -> None:
+    outcome = world.apply(world.plan("birch", actor="user_ben"))
+    assert outcome.status == "applied"
+    assert outcome.counts == {kind: {"create": rows} for kind, rows in ROWS.items()}
+    for table, columns in (
+        ("entity_types", "slug, name, description, icon, color, metadata_schema::text, event_kinds"),
+        (
+            "entity_relationship_types",
+            "slug, name, description, is_symmetric, metadata_schema::text, status",
+        ),
+    ):
+        rows = f"SELECT {columns} FROM {table} WHERE organization_id = %s AND slug <> '$member'"
+        ours = world.sql(f"{rows} ORDER BY slug", "org_birch")
+        assert ours == world.sql(f"{rows} ORDER BY slug", TEMPLATE_ORGANIZATION)
+        tags = world.sql(
+            "SELECT DISTINCT managed_by_template_agent_id, source_template_org_id, created_by,"
+            f" deleted_at FROM {table} WHERE organization_id = 'org_birch' AND slug <> '$member'"
+        )
+        assert tags == [("agent_pf", TEMPLATE_ORGANIZATION, "user_ben", None)]
+    assert world.sql(
+        "SELECT DISTINCT updated_by FROM entity_types"
+        " WHERE organization_id = 'org_birch' AND slug <> '$member'"
+    ) == [("user_ben",)]
+    # The ledger names the same rows.
+    assert world.sql(
+        "SELECT key[1], row_id FROM reconcile.placement WHERE kind = 'entity_type' ORDER BY 1"
+    ) == world.sql(
+        "SELECT slug, id::text FROM entity_types"
+        " WHERE managed_by_template_agent_id = 'agent_pf' ORDER BY 1"
+    )
+
+
+def test_inverses_and_rules_stay_within_the_target(world: World) -> None:
+    world.install("birch", skip=[])
+    inverses = (
+        "SELECT t.slug, i.slug, i.organization_id = t.organization_id"
+        " FROM entity_relationship_types t"
+        " LEFT JOIN entity_relationship_types i ON i.id = t.inverse_type_id"
+        " WHERE t.organization_id = %s ORDER BY 1"
+    )
+    ours = world.sql(inverses, "org_birch")
+    assert ours == world.sql(inverses, TEMPLATE_ORGANIZATION)
+    assert ("owns", "owned_by", True) in ours
+    assert ("owned_by", "owns", True) in ours
+    rules = (
+        "SELECT t.slug, r.source_entity_type_slug, r.target_entity_type_slug, r.deleted_at"
+        " FROM entity_relationship_type_rules r"
+        " JOIN entity_relationship_types t ON t.id = r.relationship_type_id"
+        " WHERE t.organization_id = %s ORDER BY 1, 2, 3"
+    )
+    ours = world.sql(rules, "org_birch")
+    assert ours == world.sql(rules, TEMPLATE_ORGANIZATION)
+    assert len(ours) == ROWS["relationship_rule"]
+    # A rule may speak of a system type, although the type itself is nobody's business.
+    assert ("manages", "$member", "household", None) in ours
+
+
+def test_nobody_else_is_touched(world: World) -> None:
+    world.insert("agents", id="agent_own", organization_id="org_acme", name="Our own")
+    before = others(world, "org_acme")
+    own = (
+        "SELECT 'type', t::text, t.xmin::text FROM entity_types t"
+        " WHERE organization_id = 'org_acme' AND managed_by_template_agent_id IS NULL"
+        " UNION ALL SELECT 'entity', e::text, e.xmin::text FROM entities e"
+        " UNION ALL SELECT 'agent', a::text, a.xmin::text FROM agents a WHERE id = 'agent_own'"
+        " UNION ALL SELECT 'member', m::text, m.xmin::text FROM member m ORDER BY 1, 2"
+    )
+    own_before = world.sql(own)
+    plan = world.plan("acme", skip=["entity_type.transaction"])
+    assert not any("$" in one.address.key[0] for one in plan.changes)
+    assert [(note.about, note.address) for note in plan.notes] == [
+        ("skipped", "entity_type.transaction")
+    ]
+
+    outcome = world.apply(plan)
+
+    assert outcome.counts["entity_type"] == {"create": 26}
+    assert world.sql(own) == own_before
+    assert others(world, "org_acme") == before
+
+
+def test_apply_then_plan_again_is_empty_and_a_no_op_writes_nothing(world: World) -> None:
+    world.install("birch", skip=[])
+    before = everything(world)
+    again = world.plan("birch")
+    assert (again.changes, again.conflicts, again.notes) == ((), (), ())
+
+    outcome = world.apply(again)
+
+    assert (outcome.status, outcome.revision, outcome.counts) == ("nothing_to_do", None, {})
+    assert everything(world) == before
+
+
+def test_two_targets_in_one_plan(world: World) -> None:
+    plan = world.plan("birch", "acme", skip=["entity_type.transaction"])
+    assert change(plan, "entity_type.account").targets == ("org_acme", "org_birch")
+    assert change(plan, "entity_type.transaction").targets == ("org_birch",)
+    assert len({one.address for one in plan.changes}) == len(plan.changes) == sum(ROWS.values())
+
+    outcome = world.apply(plan)
+
+    assert outcome.counts["agent"] == {"create": 2}
+    assert outcome.counts["entity_type"] == {"create": 53}
+    agent = change(plan, "agent.agent_pf")
+    assert world.sql(
+        "SELECT organization_id, id FROM agents WHERE template_agent_id = 'agent_pf' ORDER BY 1"
+    ) == list(zip(agent.targets, agent.ids, strict=True))
+    assert world.sql("SELECT count(*) FROM reconcile.revision") == [(1,)]
+    assert world.plan("birch", "acme", skip=["entity_type.transaction"]).empty
+
+
+def test_an_install_may_name_the_agent_once(world: World) -> None:
+    world.install("birch", skip=[], name="Penny")
+    names = "SELECT name FROM agents WHERE template_agent_id = 'agent_pf'"
+    assert world.sql(names) == [("Penny",)]
+    # From then on the name is the tenant's.
+    assert world.plan("birch", name="Shilling").empty
+    assert world.plan("birch").empty
+
+
+def test_a_plan_is_deterministic(world: World) -> None:
+    first = world.plan("acme", "birch")
+    second = world.plan("acme", "birch")
+    assert first.plan_id == second.plan_id
+    second = second.model_copy(update={"created_at": first.created_at})
+    assert planfile.dumps(first) == planfile.dumps(second)
+    assert planfile.loads(planfile.dumps(first)) == first
+
+
+@pytest.mark.parametrize(
+    ("targets", "options"),
+    [
+        (("org_birch", "org_acme"), {}),
+        (("birch", "acme", "org_acme"), {}),
+        (("acme", "birch"), {"actor": "ana@acme.test"}),
+        (("acme", "birch"), {"template": "agent_pf"}),
+        (("acme", "birch"), {"template": "public-finance/personal-finance"}),
+    ],
+)
+def test_other_words_for_the_same_make_the_same_plan(
+    shared_world: World, targets: tuple[str, ...], options: dict[str, Any]
+) -> None:
+    plain = shared_world.plan("acme", "birch")
+    assert shared_world.plan(*targets, **options).plan_id == plain.plan_id
+
+
+@pytest.mark.parametrize(
+    "options", [{"actor": "user_ben"}, {"name": "Penny"}, {"skip": ["entity_type.account"]}]
+)
+def test_another_request_makes_another_plan(shared_world: World, options: dict[str, Any]) -> None:
+    plain = shared_world.plan("birch")
+    assert shared_world.plan("birch", **options).plan_id != plain.plan_id

@@ -1,0 +1,69 @@
+"""The worked plans under plans/ are what the demo's story really gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from reconciler import planfile
+from reconciler.cli import main
+from reconciler.database.embedded import Server
+from reconciler.demo import play, prepare
+from reconciler.model.plan import Plan
+from reconciler.model.snapshot import DatabaseIdentity
+from reconciler.render import render
+
+PLANS = Path(__file__).parent.parent / "plans"
+STORIES = {
+    "birch.plan.json": "first-install",
+    "acme.plan.json": "own-row-in-the-way",
+    "skip.plan.json": "own-row-skipped",
+    "resync.plan.json": "new-template-version",
+    "again.plan.json": "after-a-stale-plan",
+}
+
+
+@pytest.fixture(scope="module")
+def told(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plan]:
+    """The plans of the story, played in a database of its own."""
+    directory = tmp_path_factory.mktemp("story")
+    dsn = server.create_database("story")
+    prepare(dsn)
+
+    def run(words: Sequence[str]) -> int:
+        return main([str(directory / word) if word.endswith(".json") else word for word in words])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECONCILE_DATABASE_URL", dsn)
+        play(dsn, run, lambda _: None)
+    server.drop_database("story")
+    return {story: _timeless(planfile.load(directory / file)) for file, story in STORIES.items()}
+
+
+def _timeless(plan: Plan) -> Plan:
+    """The plan without what differs from run to run: the cluster's identity, and times."""
+    targets = tuple(
+        target.model_copy(update={"revised_at": target.revised_at and "2026-11-02 09:30"})
+        for target in plan.targets
+    )
+    return plan.model_copy(
+        update={
+            "created_at": "2026-11-03T09:00:00Z",
+            "database": DatabaseIdentity(system_identifier="7000000000000000000", name="demo"),
+            "targets": targets,
+        }
+    ).identified()
+
+
+@pytest.mark.parametrize("story", STORIES.values())
+@pytest.mark.parametrize(("file", "form"), [("plan.txt", "text"), ("plan.md", "markdown")])
+def test_a_worked_plan_reads_as_the_demo_shows_it(told, story, file, form, golden):
+    golden(PLANS / story / file, render(told[story], form))
+
+
+@pytest.mark.parametrize("story", STORIES.values())
+def test_a_worked_plan_file_is_what_the_demo_saves(told, story, golden):
+    golden(PLANS / story / "plan.json", planfile.dumps(told[story]))
+    assert planfile.load(PLANS / story / "plan.json") == told[story]
