@@ -33,6 +33,14 @@ from reconciler.sql.tree import Statement
 
 RETRIES: Final = 3
 
+# The planner knows nothing of the arrays that we send, and joins of unknown size are best made
+# in the order in which they are written: contents, places, and then the rows there.
+_SETTINGS: Final = (
+    "SELECT set_config('lock_timeout', $1, true), "
+    "set_config('idle_in_transaction_session_timeout', '60s', true), "
+    "set_config('join_collapse_limit', '1', true)"
+)
+
 
 def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = "10s") -> Outcome:
     """Execute exactly this plan, or refuse it whole.
@@ -119,12 +127,7 @@ class _Apply:
 
     def _enter(self) -> Rows:
         """Take turns with other applies, then see whether this plan was applied before."""
-        timeouts = Fixed(
-            "SELECT set_config('lock_timeout', $1, true), "
-            "set_config('idle_in_transaction_session_timeout', '60s', true)",
-            (self.lock_timeout,),
-        )
-        run(self.connection, [timeouts])
+        run(self.connection, [Fixed(_SETTINGS, (self.lock_timeout,))])
         self._run([record.enter(self.targets)])
         self._run([record.lock(self.targets)])
         return self._run([record.find(self.plan.plan_id)])[0]

@@ -143,7 +143,10 @@ def _steps(change: FieldChange) -> list[_Step] | None:
         arrived = canonical(document) == change.after.text
     except (LookupError, TypeError, ValueError, RecursionError):
         return None
-    return steps if steps and arrived else None
+    if not steps or not arrived:
+        return None
+    # Read by place; carried out in the order in which they were given.
+    return sorted(steps, key=lambda step: step.pointer.split("/"))
 
 
 def _carry_out(document: Any, operation: Operation) -> _Step:

@@ -14,8 +14,8 @@ from sqlglot import exp
 from reconciler.model.change import Adopt, Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.value import Digest, Json, Ref, Value, Values
-from reconciler.sql.source import Source, Sources
-from reconciler.sql.tree import Parameters, aliased, all_of, cast_to, column, equal, name, unnest
+from reconciler.sql.source import Sources
+from reconciler.sql.tree import Parameters, aliased, cast_to, column, equal, name, unnest
 
 AnyChange = Create | Update | Adopt
 
@@ -59,6 +59,11 @@ class Contents:
         ]
         columns += [(text, asked.add(list(values), "text[]")) for text, values in carried.items()]
         return exp.select(*(column("u", text) for text, _ in columns)).from_(unnest("u", columns))
+
+    def placed(self, asked: Parameters) -> exp.Select:
+        """`SELECT ... FROM c JOIN p`: each content at each of its places."""
+        same_content = equal(column("c", "content"), column("p", "content"))
+        return exp.select().from_(exp.to_table("c")).join(self.placements(asked), on=same_content)
 
     def each(self, value: Callable[[AnyChange], str | None]) -> list[str | None]:
         """One text a content."""
@@ -123,25 +128,4 @@ def changed(changes: Sequence[AnyChange]) -> frozenset[str]:
         for change in changes
         if not isinstance(change, Create)
         for field in change.fields
-    )
-
-
-def at(contents: Contents, source: Source, placements: exp.Unnest) -> exp.Select:
-    """The rows that are at these addresses now, whatever they hold."""
-    keys = contents.sources.key_names(contents.kind)
-    return (
-        source.select()
-        .join(placements, on=equal(source.scope, column("p", "organization_id")))
-        .join(
-            exp.to_table("c"),
-            on=all_of(
-                (
-                    equal(column("c", "content"), column("p", "content")),
-                    *(
-                        equal(key, column("c", text))
-                        for key, text in zip(source.keys, keys, strict=True)
-                    ),
-                )
-            ),
-        )
     )

@@ -7,8 +7,9 @@ from sqlglot import exp
 from reconciler.model.base import Noun
 from reconciler.model.canonical import digest
 from reconciler.model.kind import Kind
-from reconciler.sql.contents import AnyChange, Contents, as_cte, at, base
-from reconciler.sql.tree import Parameters, Statement, array, column, name
+from reconciler.sql.contents import AnyChange, Contents, as_cte, base
+from reconciler.sql.resolve import Resolver
+from reconciler.sql.tree import Parameters, Statement, array, as_text, column, name
 
 _KEY = ("organization_id", "kind", "key")
 _TOLD = ("template_agent_id", "row_id", "content", "revision")
@@ -25,20 +26,19 @@ def place(changes: Contents, agent: str, revision: int) -> Statement:
     contents = changes.select(
         asked, {"digest": [remembered(kind, change)[0] for change in changes.changes]}
     )
-    placements = changes.placements(asked)
-    source = changes.sources.rows(kind, "t", "target")
+    keys = [column("c", key) for key in changes.sources.key_names(kind)]
     rows = (
-        at(changes, source, placements)
+        Resolver(changes.sources)
+        .at(changes, asked)
         .select(
-            source.scope,
+            column("p", "organization_id"),
             asked.add(kind.name, "text"),
-            array(list(source.keys)),
+            array(keys),
             asked.add(agent, "text"),
-            source.row_id(),
+            as_text(column("t", kind.id)),
             column("c", "digest"),
             asked.add(revision, "bigint"),
         )
-        .where(source.live)
     )
     inserted = exp.Insert(
         this=exp.Schema(

@@ -9,8 +9,10 @@ from sqlglot import exp
 
 from reconciler.kinds.order import key_width
 from reconciler.model.kind import Column, Kind
+from reconciler.sql.contents import Contents
 from reconciler.sql.source import Source, Sources
 from reconciler.sql.tree import (
+    Parameters,
     aliased,
     all_of,
     any_of,
@@ -20,6 +22,7 @@ from reconciler.sql.tree import (
     is_null,
     name,
     not_null,
+    table,
 )
 
 
@@ -40,6 +43,21 @@ class Resolver:
         above = self.sources.rows(self.sources.kinds[kind.parent.kind], "up", "target")
         wanted = [column("c", key) for key in self.sources.key_names(above.kind)]
         return _join(tree, above, wanted, "inner"), (kind.parent.column, column("up", "id"))
+
+    def located(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, list[exp.Expr]]:
+        """The conditions under which `t` is the live row of the content at the placement."""
+        tree, (within, organization) = self.within(kind, tree)
+        return tree, [
+            equal(column("t", within), organization),
+            *(equal(column("t", own), value) for own, value in self.own_keys(kind)),
+            self.sources.rows(kind, "t", "target").live,
+        ]
+
+    def at(self, changes: Contents, asked: Parameters) -> exp.Select:
+        """The live rows `t` at the changes' addresses, whatever they hold."""
+        kind = changes.kind
+        tree, located = self.located(kind, changes.placed(asked))
+        return tree.join(table(kind.db_schema, kind.table, "t"), on=all_of(located))
 
     def linked(self, reference: Column, tree: exp.Select) -> tuple[exp.Select, exp.Expr]:
         """The id that a reference means; a row that cannot be resolved is left out, and missed

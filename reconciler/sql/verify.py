@@ -8,7 +8,8 @@ from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt
 from reconciler.model.kind import Column
 from reconciler.model.value import Digest, Ref, Value
-from reconciler.sql.contents import AnyChange, Contents, as_cte, at, encode
+from reconciler.sql.contents import AnyChange, Contents, as_cte, encode
+from reconciler.sql.resolve import Resolver
 from reconciler.sql.tree import (
     Parameters,
     Statement,
@@ -31,12 +32,10 @@ def present(creates: Contents) -> Statement:
     """organisation, number of the content: rows that are there by now, and must not be."""
     asked = Parameters()
     contents = creates.select(asked, {})
-    placements = creates.placements(asked)
-    source = creates.sources.rows(creates.kind, "t", "target")
     tree = (
-        at(creates, source, placements)
+        Resolver(creates.sources)
+        .at(creates, asked)
         .select(column("p", "organization_id"), column("p", "content"))
-        .where(source.live)
     )
     return Statement(
         f"check that {creates.kind.name} rows are still absent",
@@ -49,12 +48,10 @@ def lock(updates: Contents) -> Statement:
     """Lock the rows that will be updated, in the order of their ids; gives how many there are."""
     asked = Parameters()
     contents = updates.select(asked, {})
-    placements = updates.placements(asked)
-    source = updates.sources.rows(updates.kind, "t", "target")
     found = (
-        at(updates, source, placements)
+        Resolver(updates.sources)
+        .at(updates, asked)
         .select(aliased(column("t", updates.kind.id), "id"))
-        .where(source.live)
         .order_by(column("t", updates.kind.id))
     )
     # Tenants' rows may go on pointing at these: their foreign keys need no stronger lock.
@@ -154,8 +151,8 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
             column("p", "content"),
             exp.Case(ifs=[exp.If(this=exp.not_(gone), true=names)]),
         )
-        .from_(updates.placements(asked))
-        .join(exp.to_table("c"), on=equal(column("c", "content"), column("p", "content")))
+        .from_(exp.to_table("c"))
+        .join(updates.placements(asked), on=equal(column("c", "content"), column("p", "content")))
         .join(
             now.subquery(name("n")),
             on=all_of(

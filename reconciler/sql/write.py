@@ -73,7 +73,7 @@ class Writer:
         values: list[tuple[str, exp.Expr]] = []
         if kind.mint is not None:
             values.append((kind.id, self.resolver.typed(kind, kind.id, column("p", "id"))))
-        tree = _placed(creates, asked)
+        tree = creates.placed(asked)
         tree, within = self.resolver.within(kind, tree)
         values.append(within)
         values += self.resolver.own_keys(kind)
@@ -113,7 +113,7 @@ class Writer:
         linked = [one for one in kind.references if one.name in moving - waiting]
         emptied = [one for one in kind.references if one.name in moving & waiting]
         contents = self._contents(updates, asked, plain, linked, emptied)
-        tree = _placed(updates, asked)
+        tree = updates.placed(asked)
         assigned: list[tuple[str, exp.Expr]] = [(one.name, column("c", one.name)) for one in plain]
         assigned += [
             (one.name, self._copied(updates, one, asked))
@@ -160,7 +160,7 @@ class Writer:
         some = Contents(kind, concerned, changes.sources)
         asked = Parameters()
         contents = self._contents(some, asked, [], [reference])
-        tree = _placed(some, asked)
+        tree = some.placed(asked)
         tree, found = self.resolver.linked(reference, tree)
         return Statement(
             f"link {kind.name}.{reference.name}",
@@ -216,12 +216,7 @@ class Writer:
     ) -> exp.Update:
         """UPDATE of the rows at the changes' addresses, within their organisations."""
         kind = changes.kind
-        tree, (within, scope) = self.resolver.within(kind, tree)
-        located = [
-            equal(column("t", within), scope),
-            *(equal(column("t", own), value) for own, value in self.resolver.own_keys(kind)),
-        ]
-        live = self.sources.rows(kind, "t", "target").live
+        tree, located = self.resolver.located(kind, tree)
         resolved = tree.args.get("where")
         contents = tree.args["from_"].this
         contents.set("joins", tree.args.get("joins"))
@@ -232,7 +227,7 @@ class Writer:
                 for text, value in assigned
             ],
             from_=exp.From(this=contents),
-            where=exp.Where(this=all_of((*located, live, *([resolved.this] if resolved else [])))),
+            where=exp.Where(this=all_of((*located, *([resolved.this] if resolved else [])))),
         )
 
     def _stamp(self, kind: Kind, stamp: Stamp, asked: Parameters) -> exp.Expr:
@@ -256,18 +251,6 @@ class Writer:
                 ),
             )
         )
-
-
-def _placed(changes: Contents, asked: Parameters) -> exp.Select:
-    """Each content at each of its places; the caller adds what is selected."""
-    return (
-        exp.select()
-        .from_(exp.to_table("c"))
-        .join(
-            changes.placements(asked),
-            on=equal(column("c", "content"), column("p", "content")),
-        )
-    )
 
 
 def _moves(reference: Column) -> str:

@@ -17,7 +17,7 @@ from tests.fixtures import plans
 from tests.fixtures.golden import Golden
 
 
-@pytest.mark.parametrize("make", [plans.worked, plans.everything, plans.hostile, plans.fleet])
+@pytest.mark.parametrize("make", [plans.worked, plans.everything, plans.fleet])
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.txt", render(make(), "text"))
 
