@@ -161,7 +161,7 @@ def _refuse_other_format(content: Mapping[str, Any]) -> None:
     text = version if isinstance(version, str) and not isinstance(version, Number) else ""
     if text.partition(".")[0] != _MAJOR:
         raise PlanFileError(
-            f"made in format {json.dumps(text)[:40]}, and this reconcile reads \"{_MAJOR}.x\"",
+            f'made in format {json.dumps(text)[:40]}, and this reconcile reads "{_MAJOR}.x"',
             hint="Use the version of reconcile that made the plan, or make a new plan with this.",
         )
 

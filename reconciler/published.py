@@ -54,9 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         print("usage: python -m reconciler.published [--check]", file=sys.stderr)
         return 1
     directory = schemas_directory()
-    stale = {
-        name: text for name, text in documents().items() if _current(directory / name) != text
-    }
+    stale = {name: text for name, text in documents().items() if _current(directory / name) != text}
     if arguments:
         for name in stale:
             print(f"schemas/{name} is stale: run python -m reconciler.published", file=sys.stderr)

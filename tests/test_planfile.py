@@ -7,27 +7,21 @@ import json
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from reconciler import planfile, published
+from reconciler import planfile
 from reconciler.errors import PlanFileError
 from reconciler.model.canonical import Number, parse, pretty
-from reconciler.model.change import Change
-from reconciler.model.conflict import Conflict
-from reconciler.model.note import Note
 from reconciler.model.plan import Plan
 from tests.fixtures import plans
+from tests.fixtures.everything import everything
+from tests.fixtures.hostile import hostile
 
-ALL = pytest.mark.parametrize(
-    "make", [plans.plan, plans.worked, plans.everything, plans.hostile, plans.fleet]
-)
+ALL = pytest.mark.parametrize("make", [plans.plan, plans.worked, everything, hostile, plans.fleet])
 
 
 @ALL
@@ -39,7 +33,7 @@ def test_what_is_written_is_read(make: Callable[[], Plan]) -> None:
 
 
 def test_numbers_keep_every_digit() -> None:
-    text = planfile.dumps(planfile.loads(planfile.dumps(plans.everything())))
+    text = planfile.dumps(planfile.loads(planfile.dumps(everything())))
     for digits in (
         '"a": 12345678901234567890',
         '"b": 1.10',
@@ -63,7 +57,7 @@ def test_nesting_that_a_file_cannot_hold_is_said() -> None:
 @pytest.mark.parametrize("length", [0, 1, 300, 2000, -2])
 def test_a_file_that_was_cut_off_says_so(length: int) -> None:
     with pytest.raises(PlanFileError, match="cut off in the middle"):
-        planfile.loads(planfile.dumps(plans.everything()).rstrip()[:length])
+        planfile.loads(planfile.dumps(everything()).rstrip()[:length])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +82,7 @@ def test_what_is_no_plan_is_refused(text: str, message: str) -> None:
 
 
 def _edited(edit: Callable[[dict[str, Any]], object]) -> str:
-    content = parse(planfile.dumps(plans.everything()))
+    content = parse(planfile.dumps(everything()))
     edit(content)
     return pretty(content)
 
@@ -161,12 +155,12 @@ def test_a_newer_minor_format_is_read_and_what_it_adds_ignored() -> None:
         plan["mood"] = {"good": True}
         plan["changes"][0]["colour"] = "red"
 
-    assert planfile.loads(_edited(newer)).changes == plans.everything().changes
+    assert planfile.loads(_edited(newer)).changes == everything().changes
 
 
 def test_times_and_wording_are_no_part_of_what_a_plan_means() -> None:
     text = _edited(lambda plan: plan.update(created_at="2031-01-01", tool_version="9"))
-    assert planfile.loads(text).plan_id == plans.everything().plan_id
+    assert planfile.loads(text).plan_id == everything().plan_id
 
 
 def test_a_damaged_json_value_is_refused() -> None:
@@ -200,7 +194,7 @@ def test_what_fails_leaves_the_old_plan_and_nothing_else(
     monkeypatch.setattr(*(os, "fsync", fail) if failing == "fsync" else (Path, "replace", fail))
     expected = PlanFileError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
-        planfile.save(plans.everything(), path)
+        planfile.save(everything(), path)
     assert list(tmp_path.iterdir()) == [path]
     assert planfile.load(path) == plans.worked()
 
@@ -246,78 +240,6 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_dash_is_the_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = io.BytesIO(planfile.dumps(plans.everything()).encode())
+    content = io.BytesIO(planfile.dumps(everything()).encode())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(content, encoding="ascii"))
-    assert planfile.load("-") == plans.everything()
-
-
-def _validator() -> Draft202012Validator:
-    schema = planfile.schema()
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
-
-
-@ALL
-def test_the_published_schema_accepts_what_is_written(make: Callable[[], Plan]) -> None:
-    _validator().validate(json.loads(planfile.dumps(make())))
-
-
-def test_the_plan_with_everything_has_every_class() -> None:
-    made = plans.everything()
-    for union, found in ((Change, made.changes), (Conflict, made.conflicts), (Note, made.notes)):
-        assert {type(one) for one in found} == set(get_args(get_args(union)[0]))
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda plan: plan.pop("plan_id"),
-        lambda plan: plan.update(format_version="2.0"),
-        lambda plan: plan["changes"][0].pop("action"),
-        lambda plan: plan["changes"][0].update(action="explode"),
-        lambda plan: plan["changes"][0]["values"].update(name={"unheard": 1}),
-        lambda plan: plan["changes"][0]["values"].update(name={"ref": "no address"}),
-        lambda plan: plan["changes"][0]["values"].update(name={"text": "{}"}),
-        lambda plan: plan["changes"][0]["values"].update(name=Number("1.5")),
-        lambda plan: plan["conflicts"][0].pop("target"),
-        lambda plan: plan["notes"][0].update(about="weather"),
-    ],
-)
-def test_the_published_schema_refuses_what_is_not_written(
-    edit: Callable[[dict[str, Any]], object],
-) -> None:
-    assert not _validator().is_valid(json.loads(_edited(edit)))
-
-
-def test_the_published_files_are_fresh() -> None:
-    assert published.main(["--check"]) == 0
-
-
-def test_a_stale_file_is_found_and_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(published, "schemas_directory", lambda: tmp_path)
-    assert published.main(["--check"]) == 1
-    assert "schemas/plan.schema.json is stale" in capsys.readouterr().err
-    assert published.main([]) == 0
-    assert published.main(["--check"]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"plan.schema.json", "kind.schema.json"}
-
-
-def test_the_kind_schema_accepts_the_built_in_kinds_and_no_typing_error() -> None:
-    validator = Draft202012Validator(json.loads(published.documents()["kind.schema.json"]))
-    for file in files("reconciler.kinds").iterdir():
-        if file.name.endswith(".toml"):
-            kind = tomllib.loads(file.read_text())
-            validator.validate(kind)
-            assert not validator.is_valid({**kind, "ownr": {}})
-
-
-def test_the_schemas_are_found_beside_the_package_and_inside_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (published.schemas_directory() / "plan.schema.json").is_file()
-    package = tmp_path / "site-packages" / "reconciler"
-    (package / "schemas").mkdir(parents=True)
-    monkeypatch.setattr(published, "__file__", str(package / "published.py"))
-    assert published.schemas_directory() == package / "schemas"
+    assert planfile.load("-") == everything()

@@ -61,6 +61,8 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             touched.add((change.address, target))
         if len(change.address.key) != key_width(kind, kinds):
             yield f"{change.address}: its key does not have the parts of its kind's"
+        if isinstance(change, Adopt) and not _resolved(change, plan):
+            yield f"{change.address}: is taken over, and nobody resolved that"
         yield from _change(kind, change, plan)
     for conflict in plan.conflicts:
         if (conflict.address, conflict.target) in touched:
@@ -89,6 +91,10 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
         yield f"{at}: a column is changed twice"
     if isinstance(change, Update) and not names:
         yield f"{at}: is an update without a change"
+    kept = set(change.kept) if isinstance(change, Update) else set()
+    shared = {column.name for column in kind.compared if column.owner == "shared"}
+    if not kept <= shared - set(names):
+        yield f"{at}: keeps an edit of a column that is not shared"
     if isinstance(change, Adopt) and kind.owner is None:
         yield f"{at}: rows of this kind have no owner, so they cannot be adopted"
     for field in change.fields:
@@ -97,6 +103,13 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
             continue
         yield from _value(at, columns[field.column], shape[field.column], field.after)
         yield from _field(at, field, change.before.get(field.column))
+
+
+def _resolved(change: Adopt, plan: Plan) -> bool:
+    wanted = "adopt" if change.owner is None else "take"
+    return any(
+        (one.address, one.action) == (change.address, wanted) for one in plan.request.resolutions
+    )
 
 
 def _field(at: str, field: FieldChange, before: Value) -> Iterator[str]:

@@ -1,32 +1,46 @@
 """The way from one JSON value to another, as RFC 6902 operations for people to read.
 
 deepdiff finds what differs; its tree is turned into operations that lead, in their order,
-from before to after. Both values are parsed with numbers as text (`canonical.Number`), since
-Python holds 1 == True and Decimal("1.1") == Decimal("1.10").
+from before to after. It is shown numbers as marked text, since Python holds 1 == True and
+Decimal("1.1") == Decimal("1.10").
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from deepdiff import DeepDiff
 
-from reconciler.model.canonical import canonical, parse
+from reconciler.model.canonical import Number, canonical, parse
 from reconciler.model.change import Operation
 
 
 def operations(before: str, after: str) -> tuple[Operation, ...]:
-    """The operations that lead from one canonical text to another."""
+    """The operations that lead from one JSON text to another."""
     old, new = parse(before), parse(after)
     whole = (Operation(op="replace", path="", value=new),)
     if not _comparable(old, new):
         return whole
+    try:
+        found = tuple(_steps(old, new))
+        reached = canonical(patched(old, found)) == canonical(new)
+    except (KeyError, IndexError, ValueError, TypeError, RecursionError):
+        reached = False
+    return found if reached else whole
+
+
+def _steps(old: Any, new: Any) -> Iterator[Operation]:
     tree = DeepDiff(
-        old, new, view="tree", ignore_order=False, verbose_level=2, threshold_to_diff_deeper=0
+        _marked(old),
+        _marked(new),
+        view="tree",
+        verbose_level=2,
+        threshold_to_diff_deeper=0,
+        ignore_private_variables=False,
     )
     replaced = [
-        Operation(op="replace", path=_pointer(level, after=True), value=level.t2)
+        _operation("replace", level, new)
         for group in ("values_changed", "type_changes")
         for level in tree.get(group, ())
     ]
@@ -36,21 +50,14 @@ def operations(before: str, after: str) -> tuple[Operation, ...]:
         for level in tree.get(group, ())
     ]
     added = [
-        Operation(op="add", path=_pointer(level, after=True), value=level.t2)
+        _operation("add", level, new)
         for group in ("dictionary_item_added", "iterable_item_added")
         for level in tree.get(group, ())
     ]
     # Removing from the end, then adding from the front, keeps every index right on its way.
-    found = (
-        *sorted(removed, key=_position, reverse=True),
-        *sorted(added, key=_position),
-        *sorted(replaced, key=_position),
-    )
-    try:
-        reached = canonical(patched(old, found)) == after
-    except (KeyError, IndexError, ValueError, TypeError):
-        reached = False
-    return found if reached else whole
+    yield from sorted(removed, key=_position, reverse=True)
+    yield from sorted(added, key=_position)
+    yield from sorted(replaced, key=_position)
 
 
 def patched(value: Any, steps: Sequence[Operation]) -> Any:
@@ -79,8 +86,33 @@ def _comparable(old: Any, new: Any) -> bool:
     return type(old) is type(new) and isinstance(old, dict | list)
 
 
+def _marked(value: Any) -> Any:
+    """A copy in which a number is text that no string can be: jsonb has no NUL."""
+    match value:
+        case Number():
+            return "\0" + value
+        case dict():
+            return {key: _marked(item) for key, item in value.items()}
+        case list():
+            return [_marked(item) for item in value]
+        case _:
+            return value
+
+
+def _operation(op: Literal["add", "replace"], level: Any, new: Any) -> Operation:
+    value = new
+    for key in _keys(level, after=True):
+        value = value[key]
+    return Operation(op=op, path=_pointer(level, after=True), value=value)
+
+
+def _keys(level: Any, *, after: bool) -> list[Any]:
+    keys: list[Any] = level.path(output_format="list", use_t2=after)
+    return keys
+
+
 def _pointer(level: Any, *, after: bool) -> str:
-    keys = level.path(output_format="list", use_t2=after)
+    keys = _keys(level, after=after)
     return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
 
 

@@ -18,7 +18,7 @@ from reconciler.model.value import Digest, Json, Ref, Value, Values
 from reconciler.render import escape
 
 _WIDEST_NAME: Final = 40
-_NARROWEST_ROOM: Final = 24
+_NARROWEST_ROOM: Final = 48
 # How much of what two long texts have in common is shown before the place where they part.
 _CONTEXT: Final = 16
 
@@ -114,14 +114,16 @@ def _pair(before: str, after: str, room: int) -> tuple[str, ...]:
     both = f"{escape.visible(before)} -> {escape.visible(after)}"
     if not room or len(both) <= room:
         return (both,)
+    start = 0
     if max(len(before), len(after)) > room:
         # Cutting both at the same place could hide the only difference.
         pairs = enumerate(zip(before, after, strict=False))
         same = next((place for place, (old, new) in pairs if old != new), 0)
-        start = min(same - _CONTEXT, max(len(before), len(after)) + 1 - room)
-        if start > 0:
-            before, after = f"…{before[start:]}", f"…{after[start:]}"
-    return escape.shortened(before, room), escape.shortened(after, room)
+        start = max(0, min(same - _CONTEXT, max(len(before), len(after)) + 1 - room))
+    return (
+        escape.shortened(before, room, start=start),
+        escape.shortened(after, room, start=start),
+    )
 
 
 @dataclass(frozen=True)

@@ -70,21 +70,27 @@ def quoted(text: str) -> Shown:
     return Shown(f'"{shortened(inner, NAME_ROOM)}"')
 
 
-def shortened(text: str, room: int) -> str:
-    """The text, made harmless, cut to the room there is (0: any) with its size behind it."""
-    plain = visible(text)
-    if not room or len(plain) <= room:
+def shortened(text: str, room: int, *, start: int = 0) -> str:
+    """The text from `start` on, made harmless, in the room there is (0: any).
+
+    What is left out is replaced by dots, with the size of the whole text in the end.
+    """
+    plain = visible(text[start:])
+    if start <= 0 and (not room or len(plain) <= room):
         return plain
+    dots = "…" if start > 0 else ""
+    if len(dots + plain) <= room:
+        return dots + plain
     ending = f"… ({size(text)})"
-    left = room - len(ending)
+    left = room - len(dots) - len(ending)
     kept: list[str] = []
-    for character in text:
+    for character in text[start:]:
         shown = visible(character)
         left -= len(shown)
         if left < 0:
             break
         kept.append(shown)
-    return "".join(kept) + ending
+    return dots + "".join(kept) + ending
 
 
 def size(text: str) -> str:

@@ -12,13 +12,14 @@ from reconciler import planfile
 from reconciler.cli import main
 from reconciler.render import render
 from reconciler.render.escape import visible
-from tests.fixtures import plans
+from tests.fixtures.everything import everything
+from tests.fixtures.hostile import hostile
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> str:
     path = tmp_path / "acme.plan.json"
-    planfile.save(plans.everything(), path)
+    planfile.save(everything(), path)
     return str(path)
 
 
@@ -28,7 +29,7 @@ def test_a_saved_plan_in_every_format(
 ) -> None:
     assert main(["show", saved, "--format", format_]) == 0
     captured = capsys.readouterr()
-    assert captured.out == render(plans.everything(), format_)  # type: ignore[arg-type]
+    assert captured.out == render(everything(), format_)  # type: ignore[arg-type]
     assert captured.err == ""
 
 
@@ -37,7 +38,7 @@ def test_text_is_the_default_and_verbose_tells_more(
 ) -> None:
     assert main(["show", saved]) == 0
     short = capsys.readouterr().out
-    assert short == render(plans.everything(), "text")
+    assert short == render(everything(), "text")
     assert main(["show", saved, "-verbose", "-no-color"]) == 0
     assert len(capsys.readouterr().out) > len(short)
 
@@ -60,7 +61,7 @@ def test_hostile_text_is_harmless_in_every_format(
     format_: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "hostile.json"
-    planfile.save(plans.hostile(), path)
+    planfile.save(hostile(), path)
     assert main(["show", str(path), "--format", format_]) == 0
     out = capsys.readouterr().out
     # JSON escapes what JSON must, and is read by programs; the others are read by people.

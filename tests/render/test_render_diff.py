@@ -100,7 +100,7 @@ def test_operations_that_lead_elsewhere_are_not_believed(
 
 
 def test_an_operation_cannot_alter_what_another_one_brought() -> None:
-    shared = {"x": []}
+    shared: dict[str, list[str]] = {"x": []}
     change = FieldChange(
         column="c",
         before=json("{}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.render import escape
-from tests.fixtures.plans import HOSTILE
+from tests.fixtures.hostile import HOSTILE
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,18 @@ from reconciler.model.plan import Plan
 from reconciler.model.value import Value
 from reconciler.render import markdown, render
 from tests.fixtures import plans
+from tests.fixtures.everything import everything
 from tests.fixtures.golden import Golden
+from tests.fixtures.hostile import hostile
 
 
-@pytest.mark.parametrize("make", [plans.worked, plans.everything, plans.fleet])
+@pytest.mark.parametrize("make", [plans.worked, everything, plans.fleet])
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.md", render(make(), "markdown"))
 
 
 def test_what_needs_a_decision_comes_first() -> None:
-    text = render(plans.everything(), "markdown")
+    text = render(everything(), "markdown")
     assert re.findall(r"^#+ .*", text, re.MULTILINE) == [
         "# Plan: `personal-finance` for `acme`",
         "## Conflicts",
@@ -40,7 +42,7 @@ def test_counts_are_rows_by_kind() -> None:
 
 
 def test_risky_rows_are_named_with_the_reason() -> None:
-    text = render(plans.everything(), "markdown")
+    text = render(everything(), "markdown")
     assert "- `entity_type.account`: overwrites a local edit of `description`" in text
     assert "- `entity_type.holding`: taken over from the tenant's own people" in text
     assert "reaches 60 targets" in render(plans.fleet(), "markdown")
@@ -65,7 +67,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_no_text_from_the_database_is_markup(verbose: bool) -> None:
-    tokens = list(_tokens(markdown.render(plans.hostile(), verbose=verbose, limit=10_000_000)))
+    tokens = list(_tokens(markdown.render(hostile(), verbose=verbose, limit=10_000_000)))
     kinds = {token.type for token in tokens}
     assert not kinds & {"link_open", "image", "em_open", "hr", "blockquote_open", "code_block"}
     headings = [
@@ -82,7 +84,7 @@ def test_no_text_from_the_database_is_markup(verbose: bool) -> None:
 
 
 def test_no_mention_or_address_stands_outside_code() -> None:
-    text = markdown.render(plans.hostile(), verbose=True, limit=10_000_000)
+    text = markdown.render(hostile(), verbose=True, limit=10_000_000)
     outside = [
         token.content
         for token in _tokens(re.sub(r"<code>.*?</code>", "", text))
@@ -120,7 +122,7 @@ def test_the_size_is_capped_and_what_is_missing_is_said() -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
-@pytest.mark.parametrize("make", [plans.everything, plans.hostile, plans.fleet])
+@pytest.mark.parametrize("make", [everything, hostile, plans.fleet])
 @pytest.mark.parametrize("limit", [8_000, 20_000])
 def test_every_plan_keeps_to_the_limit(make: Callable[[], Plan], limit: int) -> None:
     text = markdown.render(make(), verbose=True, limit=limit)

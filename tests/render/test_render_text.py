@@ -14,28 +14,30 @@ from reconciler.model.plan import Plan
 from reconciler.render import render
 from reconciler.render.escape import visible
 from tests.fixtures import plans
+from tests.fixtures.everything import everything, one_of_each_conflict
 from tests.fixtures.golden import Golden
+from tests.fixtures.hostile import hostile
 
 
-@pytest.mark.parametrize("make", [plans.worked, plans.everything, plans.fleet])
+@pytest.mark.parametrize("make", [plans.worked, everything, plans.fleet])
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.txt", render(make(), "text"))
 
 
 def test_golden_verbose(golden: Golden) -> None:
-    golden("everything_verbose.txt", render(plans.everything(), "text", verbose=True))
+    golden("everything_verbose.txt", render(everything(), "text", verbose=True))
 
 
 @pytest.mark.parametrize("verbose", [False, True])
 def test_nothing_hostile_reaches_the_terminal(verbose: bool) -> None:
-    text = render(plans.hostile(), "text", verbose=verbose)
+    text = render(hostile(), "text", verbose=verbose)
     assert all(visible(line) == line for line in text.split("\n"))
     assert not re.search(r"^\s*Error:", text, re.MULTILINE)
 
 
 def test_colour_adds_colour_and_changes_nothing_else() -> None:
-    plain = render(plans.everything(), "text")
-    colored = render(plans.everything(), "text", color=True)
+    plain = render(everything(), "text")
+    colored = render(everything(), "text", color=True)
     assert "\x1b" not in plain
     assert "\x1b[32m" in colored
     assert re.sub(r"\x1b\[\d+m", "", colored) == plain
@@ -81,8 +83,8 @@ def test_the_flags_survive_a_shell() -> None:
 
 
 def test_every_conflict_has_its_flags() -> None:
-    text = render(plans.everything(), "text")
-    for conflict in plans.one_of_each_conflict():
+    text = render(everything(), "text")
+    for conflict in one_of_each_conflict():
         assert f"--skip {conflict.address}" in text
 
 
@@ -120,4 +122,4 @@ def test_the_tool_says_how_to_plan_again_with_what_was_decided() -> None:
     assert (
         "reconcile plan personal-finance --target acme --as user_ana --adopt entity_type.holding "
         "--take entity_type.stock --skip entity_type.pot ..."
-    ) in render(plans.everything(), "text")
+    ) in render(everything(), "text")
