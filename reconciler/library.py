@@ -16,6 +16,7 @@ from reconciler import kinds as kind_files
 from reconciler.applier.refusals import again
 from reconciler.database.connection import Connection, Database, session, transaction
 from reconciler.database.platform import installed_from
+from reconciler.differ.check import check
 from reconciler.errors import (
     ConflictsError,
     NotFoundError,
@@ -164,7 +165,9 @@ def init_script() -> str:
 
 def preview(plan: Plan, *, kinds: Path | None = None) -> str:
     """The statements that an apply of this plan would send, as text to read."""
-    return preview_statements(plan, kind_files.load(kinds))
+    loaded = kind_files.load(kinds)
+    check(plan, loaded)
+    return preview_statements(plan, loaded)
 
 
 def _in_the_way(made: Plan) -> ConflictsError:

@@ -45,6 +45,7 @@ def diff(snapshot: Snapshot, kinds: Kinds, request: Request, actor: Actor, creat
         request=request,
         targets=snapshot.targets,
         kinds={kind.name: kind.digest for kind in kinds},
+        parents={kind.name: kind.parent.kind for kind in kinds if kind.parent},
         shapes=snapshot.shapes,
         changes=tuple(
             sorted(

@@ -128,8 +128,10 @@ class Builder:
         groups: list[tuple[frozenset[str], Values]] = [(organizations, decision.row.values)]
         for column in decision.kind.references:
             wanted = decision.row.values[column.name]
+            have = (decision.state.values or {}).get(column.name)
             unresolved = self.reach.unresolved(wanted, organizations)
-            if not unresolved:
+            if not unresolved or have == wanted:
+                # A row that points there already, be it at a retired row, goes on doing so.
                 continue
             assert isinstance(wanted, Ref)
             if column.nullable:

@@ -31,9 +31,9 @@ class Address(str):
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read what a person typed; raises ValueError if it is not `kind.key`."""
+        """Read an address as it is written; raises ValueError if it is not `kind.key`."""
         kind, dot, key = text.partition(".")
-        if not (dot and kind and key):
+        if not (dot and kind):
             raise ValueError(f"{text!r} is not an address: write kind.key, as entity_type.account")
         return cls.of(kind, tuple(unquote(part) for part in key.split("/")))
 

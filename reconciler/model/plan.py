@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, Literal
 
+from pydantic import Field
+
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.canonical import digest
@@ -43,8 +45,9 @@ class Plan(Noun):
     """Everything that an apply would do, and everything that it saw.
 
     created_at and tool_version are the only parts that differ when the same request is
-    planned again in the same state. `kinds` are the digests of the declarations in use;
-    `shapes` the SQL types of the columns, by kind, as the database had them.
+    planned again in the same state. `kinds` are the digests of the declarations in use,
+    `parents` says to which kind's rows a kind's rows belong, `shapes` are the SQL types of the
+    columns, by kind, as the database had them.
     """
 
     format_version: str = FORMAT_VERSION
@@ -59,6 +62,7 @@ class Plan(Noun):
     request: Request
     targets: tuple[Target, ...]
     kinds: dict[str, str]
+    parents: dict[str, str] = Field(default_factory=dict)
     shapes: dict[str, dict[str, str]]
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
@@ -71,6 +75,10 @@ class Plan(Noun):
     def meaning(self) -> str:
         """The SHA-256 of who, where, what and with which resolutions; not of times or wording.
 
+        What a reviewer goes by is part of it (names, notes, which edits are overwritten), so that
+        nobody can be shown another plan than the one that is applied. The operations inside JSON
+        are not: whoever shows them proves them first.
+
         The targets' last revisions are part of where: planning the same rows again, after
         something else was applied, is another plan and not "already applied".
         """
@@ -78,19 +86,17 @@ class Plan(Noun):
             {
                 "format": self.format_version.partition(".")[0],
                 "database": self.database.model_dump(),
-                "actor": self.actor.model_dump(exclude={"label"}),
-                "template": [self.template.organization.id, self.template.agent_id],
+                "actor": self.actor.model_dump(),
+                "template": self.template.model_dump(),
                 "fingerprint": self.fingerprint,
-                "targets": [
-                    [target.organization.id, target.agent_id, target.revision]
-                    for target in self.targets
-                ],
+                "targets": [target.model_dump(exclude={"revised_at"}) for target in self.targets],
                 "kinds": self.kinds,
                 "shapes": self.shapes,
                 "name": self.request.name,
                 "resolutions": [resolution.model_dump() for resolution in self.request.resolutions],
                 "changes": [_effect(change) for change in self.changes],
                 "conflicts": [conflict.model_dump() for conflict in self.conflicts],
+                "notes": [note.model_dump() for note in self.notes],
             }
         )
 
@@ -125,6 +131,4 @@ class Counts(Noun):
 def _effect(change: Create | Update | Adopt) -> object:
     if isinstance(change, Create):
         return change.model_dump()
-    return change.model_dump(
-        exclude={"fields": {"__all__": {"operations", "drift"}}},
-    )
+    return change.model_dump(exclude={"fields": {"__all__": {"operations"}}})

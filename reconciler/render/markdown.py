@@ -21,6 +21,7 @@ from reconciler.render.outline import (
     WIDE,
     Names,
     conflict_groups,
+    folded,
     note_groups,
     overwrites,
     risky,
@@ -87,6 +88,8 @@ class _Markdown:
         self.plan = plan
         self.verbose = verbose
         self.names = Names(plan)
+        self.folded = {} if verbose else folded(plan)
+        self.hidden = {child.address for some in self.folded.values() for child in some}
         self.page = _Page(limit)
 
     def text(self) -> str:
@@ -96,9 +99,13 @@ class _Markdown:
         self.page.append(self.facts())
         self.page.section("Conflicts", "conflict", map(self.conflicts, conflict_groups(self.plan)))
         self.page.section("Look twice", "risky change", map(self.risk, risky(self.plan)))
-        self.page.section("Changes", "change", map(self.change, self.plan.changes))
+        self.page.section("Changes", "change", map(self.change, self.shown()))
         self.page.section("Left alone", "note", map(self.notes, note_groups(self.plan)))
         return self.page.text()
+
+    def shown(self) -> list[Change]:
+        """The changes that have a line of their own."""
+        return [change for change in self.plan.changes if change.address not in self.hidden]
 
     def title(self) -> str:
         """The template and where it goes."""
@@ -190,7 +197,8 @@ class _Markdown:
     def summary(self, change: Change, say: words.Say) -> str:
         """What a change amounts to, and how many targets it reaches."""
         reach = words.reach(change.targets, self.names, say)
-        return ", ".join(filter(None, [words.summary(change, self.plan, say), reach]))
+        with_it = words.belongings(self.folded.get(change.address, ()))
+        return ", ".join(filter(None, [words.summary(change, self.plan, say), with_it, reach]))
 
     def notes(self, group: Sequence[Note]) -> tuple[str, int]:
         """Notes of one sort, with their rows."""

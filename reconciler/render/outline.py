@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Final, TypeVar, assert_never
 
+from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Change, Create, Update
 from reconciler.model.conflict import (
     Ambiguous,
@@ -50,6 +51,25 @@ class Names:
 def changes_by_kind(plan: Plan) -> list[tuple[Change, ...]]:
     """The changes of each kind, kinds and changes in the plan's own order."""
     return _grouped((change.address.kind, change) for change in plan.changes)
+
+
+def folded(plan: Plan) -> dict[Address, list[Create]]:
+    """New rows that say nothing but that they belong to another new row, by that row.
+
+    A relationship rule is nothing but its key: where its relationship type is new in the same
+    targets, people read how many there are, and find each under --verbose.
+    """
+    new = {change.address: change.targets for change in plan.changes if isinstance(change, Create)}
+    found: dict[Address, list[Create]] = {}
+    for change in plan.changes:
+        kind = plan.parents.get(change.address.kind)
+        if not isinstance(change, Create) or change.values or kind is None:
+            continue
+        for width in range(1, len(change.address.key)):
+            parent = Address.of(kind, change.address.key[:width])
+            if new.get(parent) == change.targets:
+                found.setdefault(parent, []).append(change)
+    return found
 
 
 def conflict_groups(plan: Plan) -> list[tuple[Conflict, ...]]:

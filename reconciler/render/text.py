@@ -16,6 +16,7 @@ from reconciler.render.outline import (
     Names,
     changes_by_kind,
     conflict_groups,
+    folded,
     note_groups,
 )
 
@@ -50,15 +51,20 @@ class _Text:
         self.width = width
         self.verbose = verbose
         self.names = Names(plan)
-        left = [len(words.row(one.address)) for one in (*plan.changes, *plan.conflicts)]
+        self.folded = {} if verbose else folded(plan)
+        self.hidden = {child.address for some in self.folded.values() for child in some}
+        shown = [one for one in plan.changes if one.address not in self.hidden]
+        left = [len(words.row(one.address)) for one in (*shown, *plan.conflicts)]
         self.left = min(_WIDEST_LEFT, max(left, default=0))
 
     def lines(self) -> Iterator[str]:
         """The plan's lines: what it is about, what changes, what is in the way, what stays."""
         yield from self.header()
         for changes in changes_by_kind(self.plan):
-            yield ""
-            for change in changes:
+            shown = [change for change in changes if change.address not in self.hidden]
+            if shown:
+                yield ""
+            for change in shown:
                 yield from self.change(change)
         yield from self.conflicts()
         yield from self.notes()
@@ -93,6 +99,7 @@ class _Text:
     def change(self, change: Change) -> Iterator[str]:
         """One row: what happens to it, and below it the columns."""
         right = [words.summary(change, self.plan, escape.name)]
+        right += [words.belongings(self.folded.get(change.address, ()))]
         right += [words.reach(change.targets, self.names, escape.name)]
         yield self.headline(words.SYMBOLS[change.action], words.row(change.address), right)
         room = self.width - _INDENT

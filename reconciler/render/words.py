@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, assert_never
 
@@ -68,6 +69,14 @@ def summary(change: Change, plan: Plan, say: Say) -> str:
             return f"taken over from {before}{_chosen(change.address, plan, say)}, {amount}"
         case _:
             assert_never(change)
+
+
+def belongings(children: Sequence[Create]) -> str:
+    """What comes with a new row: `3 relationship rules`."""
+    numbers = Counter(child.address.kind for child in children)
+    return ", ".join(
+        count(number, escape.visible(kind).replace("_", " ")) for kind, number in numbers.items()
+    )
 
 
 def reach(targets: Sequence[str], names: Names, say: Say) -> str:

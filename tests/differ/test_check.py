@@ -112,9 +112,7 @@ def a_tenants_column(plan: Plan) -> Plan:
     renamed = change.fields[0].model_copy(
         update={"column": "name", "before": "x", "after": "y", "operations": ()}
     )
-    update = Update(
-        address=AGENT, targets=(ACME,), before={"description": "d"}, fields=(renamed,)
-    )
+    update = Update(address=AGENT, targets=(ACME,), before={"description": "d"}, fields=(renamed,))
     agent = of(plan, Create, AGENT)
     kept = agent.model_copy(update={"targets": (BIRCH,), "ids": agent.ids[1:]})
     return replaced(plan, agent, update, kept)

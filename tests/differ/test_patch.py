@@ -15,7 +15,26 @@ from reconciler.model.canonical import Number, canonical, parse
 
 # Keys that a JSON Pointer must escape, that look like places in a list, or like something else.
 KEYS = st.sampled_from(
-    ["a", "b", "c", "", "/", "~", "~1", "~0", "a/b", "m~n", "0", "1", "10", "-", "__x", "ä", "'", '"']
+    [
+        "a",
+        "b",
+        "c",
+        "",
+        "/",
+        "~",
+        "~1",
+        "~0",
+        "a/b",
+        "m~n",
+        "0",
+        "1",
+        "10",
+        "-",
+        "__x",
+        "ä",
+        "'",
+        '"',
+    ]
 )
 TEXT = st.sampled_from(["", "x", "y", "1", "true", "null", "1.0", "[]", "ä\n"])
 # Whole numbers only, which the oracle's floats cannot harm.

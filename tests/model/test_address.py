@@ -13,16 +13,18 @@ from reconciler.model.address import Address
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 KEYS = st.lists(TEXT, min_size=1, max_size=4).map(tuple)
-HARMLESS = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~.:@+$%/"
-)
+HARMLESS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~.:@+$%/")
 
 
 @pytest.mark.parametrize(
     ("kind", "key", "address"),
     [
         ("entity_type", ("account",), "entity_type.account"),
-        ("relationship_rule", ("owns", "person", "account"), "relationship_rule.owns/person/account"),
+        (
+            "relationship_rule",
+            ("owns", "person", "account"),
+            "relationship_rule.owns/person/account",
+        ),
         ("entity_type", ("a.b",), "entity_type.a.b"),
         ("entity_type", ("a/b",), "entity_type.a%2Fb"),
         ("entity_type", ("100%",), "entity_type.100%25"),
