@@ -59,7 +59,8 @@ def summary(change: Change, plan: Plan, say: Say) -> str:
     """What a change amounts to, in a few words."""
     match change:
         case Create():
-            return ", ".join(["new", *_contents(change.values, say)])
+            minted = [f"as {say(change.ids[0])}"] if len(change.ids) == 1 else []
+            return ", ".join(["new", *minted, *_contents(change.values, say)])
         case Update():
             edits = ", overwrites a local edit" if overwrites(change) else ""
             return count(len(change.fields), "field") + edits

@@ -113,7 +113,7 @@ def test_the_digest_is_of_the_meaning_and_not_of_the_file(write: Write) -> None:
 BAD = [
     ('kind = "thing"', 'kind = "Thing"', "kind: "),
     ('kind = "thing"', "", "kind: Field required"),
-    ('kind = "thing"', 'kind = "entity_type"', "kind: 'entity_type' is declared in entity_type.toml"),
+    ('kind = "thing"', 'kind = "entity_type"', "'entity_type' is declared in entity_type"),
     ('title = "thing"', 'title = "<b>thing</b>"', "title: "),
     ('table = "things"', 'table = ""', "table: a name in PostgreSQL has 1 to 63 bytes"),
     ('table = "things"', f'table = "{"x" * 64}"', "table: a name in PostgreSQL has 1 to 63 bytes"),
@@ -141,10 +141,10 @@ BAD = [
     ("name = {}", 'name = { owner = "shared", references = "entity_type" }\nname = {}', "not TOML"),
     ('updated_at = "now"', 'updated_at = "yesterday"', "stamps.write.updated_at: "),
     ("[stamps]", '[exclude]\nname = "$..."\n[stamps]', "exclude: 'name' is not part of the key"),
-    ("[stamps]", '[exclude]\nslug = "$"\n[stamps]', "exclude.slug: write the prefix and three dots"),
+    ("[stamps]", '[exclude]\nslug = "$"\n[stamps]', "exclude.slug: write the prefix"),
     ('id = "id"', 'id = "id"\noptional = ["icon"]', "optional: 'icon' is neither"),
     ('id = "id"', 'id = { column = "id", mint = "a;b" }', "mint"),
-    ('key = ["slug"]', 'installs = { template = "template_id", name = "name" }', "needs a minted id"),
+    ('key = ["slug"]', 'installs = { template = "from_id", name = "name" }', "needs a minted id"),
 ]  # fmt: skip
 
 

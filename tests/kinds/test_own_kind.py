@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler import planfile
-from reconciler.errors import KindError, NotInitialisedError, SchemaMismatchError
+from reconciler import library, planfile
+from reconciler.errors import (
+    InvalidPlanError,
+    KindError,
+    NotInitialisedError,
+    SchemaMismatchError,
+)
+from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
 from tests.fixtures.world import World
 
@@ -73,49 +79,79 @@ write = { changed_at = "now" }
 """
 ADDRESS = "price.eu%20west/7"
 SECRET = "correct-horse-battery"
-PUBLIC = "org_public_finance"
+
+
+@dataclass
+class Shop:
+    """A template with two prices, and a tenant, in a world that knows prices."""
+
+    world: World
+    public: str
+    target: str
+
+    def plan(self, **options: Any) -> Plan:
+        return self.world.plan(self.target, template=self.public, **options)
+
+    def install(self, **options: Any) -> Outcome:
+        return self.world.apply(self.plan(**options))
+
+    def prices(self, tenant: str) -> list[tuple[Any, ...]]:
+        """The managed columns of a tenant's prices as text, without what differs by tenant."""
+        return self.world.sql(
+            'SELECT region, code, "order"::text, rate::text, tags::text, "validFrom"::text, '
+            "day::text, span::text, active, raw::jsonb::text, label, note, secret, t.slug, "
+            'audit::text FROM billing."Price" p LEFT JOIN entity_types t ON t.id = p.type_id '
+            "AND t.organization_id = p.tenant WHERE tenant = %s ORDER BY region, code",
+            tenant,
+        )
+
+    def update(self, tenant: str, **columns: str) -> None:
+        """Change the price in `eu west`; the values are SQL."""
+        assigned = ", ".join(f'"{column}" = {value}' for column, value in columns.items())
+        self.world.sql(
+            f"UPDATE billing.\"Price\" SET {assigned} WHERE tenant = %s AND region = 'eu west'",
+            tenant,
+        )
+
+    def converged(self) -> None:
+        """What the tenant has is what the template has, and a plan has nothing to do."""
+        assert self.prices(self.target) == self.prices(self.public)
+        assert self.plan().empty
+
+
+@pytest.fixture(scope="module")
+def priced(shared_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The shared world, with the table and the kind's file."""
+    shared_world.kinds = tmp_path_factory.mktemp("kinds")
+    (shared_world.kinds / "price.toml").write_text(KIND)
+    shared_world.sql(TABLE)
+    return shared_world
 
 
 @pytest.fixture
-def priced(world: World, tmp_path: Path) -> Iterator[World]:
-    """A world with the table, two prices in the template, and the kind's file."""
-    world.sql(TABLE)
-    (tmp_path / "price.toml").write_text(KIND)
-    world.kinds = tmp_path
-    world.sql(
+def shop(priced: World) -> Shop:
+    """A template of one's own, with two entity types and two prices, and a tenant."""
+    public = priced.organization(visibility="public")
+    priced.insert("agents", id=f"agent_{public}", organization_id=public, name="Prices")
+    for slug in ("account", "asset"):
+        priced.insert("entity_types", slug=slug, name=slug, organization_id=public)
+    priced.sql(
         'INSERT INTO billing."Price" (tenant, region, code, "order", rate, tags, "validFrom", day, '
         "span, active, raw, label, note, secret, type_id) "
         "SELECT %s, 'eu west', 7, 12345678901234567890.1000000000, 1.10, "
         "ARRAY['a', 'b,c', 'd\"e', NULL, 'Null', ''], '2026-03-29 02:30:00.123456+02', "
         "'2026-02-28', '1 year 2 mons -3 days 04:05:06.789', false, "
-        '\'{"b": 1e400, "a": [1.10, "ä"]}\', \'Label\', \'Seed\', %s, '
+        "'{\"b\": 1e400, \"a\": [1.10, \"ä\"]}', 'Label', 'Seed', %s, "
         "(SELECT id FROM entity_types WHERE organization_id = %s AND slug = 'account')",
-        PUBLIC, SECRET, PUBLIC,
-    )  # fmt: skip
-    world.sql(
+        public,
+        SECRET,
+        public,
+    )
+    priced.sql(
         'INSERT INTO billing."Price" (tenant, region, code, "order") VALUES (%s, \'us\', 7, 0)',
-        PUBLIC,
+        public,
     )
-    return world
-
-
-def prices(world: World, tenant: str) -> list[tuple[Any, ...]]:
-    """The managed columns of a tenant's prices as text, without what differs by tenant."""
-    return world.sql(
-        'SELECT region, code, "order"::text, rate::text, tags::text, "validFrom"::text, '
-        "day::text, span::text, active, raw::jsonb::text, label, note, secret, t.slug, audit::text "
-        'FROM billing."Price" p LEFT JOIN entity_types t ON t.id = p.type_id '
-        "AND t.organization_id = p.tenant WHERE tenant = %s ORDER BY region, code",
-        tenant,
-    )
-
-
-def update(world: World, tenant: str, **columns: str) -> None:
-    """Change the price in `eu west`; the values are SQL."""
-    assigned = ", ".join(f'"{column}" = {value}' for column, value in columns.items())
-    world.sql(
-        f"UPDATE billing.\"Price\" SET {assigned} WHERE tenant = %s AND region = 'eu west'", tenant
-    )
+    return Shop(priced, public, priced.organization())
 
 
 def fields(plan: Plan) -> dict[str, list[str]]:
@@ -127,171 +163,130 @@ def fields(plan: Plan) -> dict[str, list[str]]:
     }
 
 
-def test_planned_applied_and_planned_again(priced: World) -> None:
-    target = priced.organization()
-    plan = priced.plan(target)
+def test_planned_applied_and_planned_again(shop: Shop) -> None:
+    plan = shop.plan()
     created = {change.address: change for change in plan.changes if change.address.kind == "price"}
     assert sorted(created) == [ADDRESS, "price.us/7"]
-    assert created[ADDRESS].targets == (target,)
+    assert created[ADDRESS].targets == (shop.target,)
     # What a plan file holds is what is applied, and a secret is not in it.
     text = planfile.dumps(plan)
     assert SECRET not in text
-    outcome = priced.apply(planfile.loads(text))
+    outcome = shop.world.apply(planfile.loads(text))
     assert outcome.counts["price"] == {"create": 2}
-    assert prices(priced, target) == prices(priced, PUBLIC)
-    assert priced.sql('SELECT count(DISTINCT managed_by) FROM billing."Price" WHERE tenant = %s',
-                      target) == [(1,)]  # fmt: skip
-    assert priced.sql(
-        'SELECT managed_by, managed_org FROM billing."Price" WHERE tenant = %s LIMIT 1', target
-    ) == [("agent_pf", PUBLIC)]
-    ((other,),) = priced.sql(
-        'SELECT t.organization_id FROM billing."Price" p JOIN entity_types t ON t.id = p.type_id '
-        "WHERE p.tenant = %s", target,
-    )  # fmt: skip
-    assert other == target
-    assert priced.plan(target).empty
-    assert priced.plan(target).notes == ()
+    shop.converged()
+    assert shop.plan().notes == ()
+    assert shop.world.sql(
+        'SELECT DISTINCT p.managed_by, p.managed_org, t.organization_id FROM billing."Price" p '
+        "JOIN entity_types t ON t.id = p.type_id WHERE p.tenant = %s",
+        shop.target,
+    ) == [(f"agent_{shop.public}", shop.public, shop.target)]
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("order", "12345678901234567890.10"),
-        ("rate", "1.100001"),
+def test_each_type_is_updated_alone_and_to_the_last_digit(shop: Shop) -> None:
+    shop.install()
+    asset = (
+        f"(SELECT id FROM entity_types WHERE slug = 'asset' AND organization_id = '{shop.public}')"
+    )
+    for column, value in [
+        ("order", "1e100"),
         ("rate", "'NaN'"),
         ("rate", "NULL"),
         ("tags", "ARRAY['a']"),
         ("tags", "'{}'"),
         ("validFrom", "'2026-03-29 02:30:00.123457+02'"),
-        ("validFrom", "'infinity'"),
         ("day", "'0044-03-15 BC'"),
         ("span", "'-1 mons'"),
         ("active", "true"),
-        ("raw", "'{\"a\": [1.1, \"ä\"], \"b\": 1e400}'"),
+        ("raw", '\'{"a": [1.1, "ä"], "b": 1e400}\''),
         ("raw", "'null'"),
         ("secret", "'another'"),
-        ("secret", "NULL"),
+        ("type_id", asset),
         ("type_id", "NULL"),
-        ("type_id", "(SELECT id FROM entity_types WHERE slug = 'asset' AND "
-         f"organization_id = '{PUBLIC}')"),
-    ],
-)  # fmt: skip
-def test_each_type_is_updated_alone_and_to_the_last_digit(
-    priced: World, column: str, value: str
-) -> None:
-    target = priced.organization()
-    priced.install(target, skip=[])
-    update(priced, PUBLIC, **{column: value})
-    plan = priced.plan(target)
-    assert fields(plan) == {ADDRESS: [column]}
-    assert "another" not in planfile.dumps(plan)
-    assert priced.apply(plan).counts == {"price": {"update": 1}}
-    assert prices(priced, target) == prices(priced, PUBLIC)
-    assert priced.plan(target).empty
+    ]:
+        shop.update(shop.public, **{column: value})
+        plan = shop.plan()
+        assert fields(plan) == {ADDRESS: [column]}, value
+        assert "another" not in planfile.dumps(plan)
+        assert shop.world.apply(plan).counts == {"price": {"update": 1}}
+        assert shop.prices(shop.target) == shop.prices(shop.public), value
+    shop.converged()
 
 
-def test_equal_numbers_of_another_scale_are_told_apart_only_where_they_differ(
-    priced: World,
-) -> None:
-    target = priced.organization()
-    priced.install(target, skip=[])
-    update(priced, PUBLIC, rate="1.1", raw='\'{"a": [1.10, "ä"],   "b": 1e400}\'')
-    assert priced.plan(target).empty
+def test_values_that_only_look_different_are_equal(shop: Shop) -> None:
+    shop.install()
+    shop.update(shop.public, rate="1.1", raw='\'{"a":[1.10,"ä"],   "b": 1e400}\'',
+                validFrom="'2026-03-29 00:30:00.123456+00'")  # fmt: skip
+    assert shop.plan().empty
 
 
-def test_the_tenants_column_is_seeded_and_never_written_again(priced: World) -> None:
-    target = priced.organization()
-    priced.install(target, skip=[])
-    update(priced, target, note="'Mine'")
-    update(priced, PUBLIC, note="'New seed'", rate="2")
-    plan = priced.plan(target)
+def test_the_tenants_column_is_seeded_and_never_written_again(shop: Shop) -> None:
+    shop.install()
+    assert shop.prices(shop.target)[0][11] == "Seed"
+    shop.update(shop.target, note="'Mine'")
+    shop.update(shop.public, note="'New seed'", rate="2")
+    plan = shop.plan()
     assert fields(plan) == {ADDRESS: ["rate"]}
-    priced.apply(plan)
-    assert priced.sql(
-        'SELECT note, rate FROM billing."Price" WHERE tenant = %s AND region = \'eu west\'', target
-    )[0][0] == "Mine"  # fmt: skip
+    shop.world.apply(plan)
+    assert shop.prices(shop.target)[0][11] == "Mine"
 
 
-def test_a_shared_column_is_compared_three_ways(priced: World) -> None:
-    target = priced.organization()
-    priced.install(target, skip=[])
-    update(priced, PUBLIC, label="'Label 2'")
-    plan = priced.plan(target)
+def test_a_shared_column_is_compared_three_ways(shop: Shop) -> None:
+    shop.install()
+    shop.update(shop.public, label="'Label 2'")
+    plan = shop.plan()
     assert fields(plan) == {ADDRESS: ["label"]}
-    priced.apply(plan)
+    shop.world.apply(plan)
     # The tenant's edit stays, is said, and survives another change of the same row.
-    update(priced, target, label="'Ours'")
-    kept = priced.plan(target)
+    shop.update(shop.target, label="'Ours'")
+    kept = shop.plan()
     assert kept.empty
     assert [(note.about, str(note.address)) for note in kept.notes] == [("kept_edit", ADDRESS)]
-    update(priced, PUBLIC, rate="3")
-    priced.install(target, skip=[])
-    assert priced.plan(target).empty
-    assert prices(priced, target)[0][10] == "Ours"
+    shop.update(shop.public, rate="3")
+    shop.install()
+    assert shop.plan().empty
+    assert shop.prices(shop.target)[0][10] == "Ours"
     # Both sides edited: said with all three values, and resolved by leaving it.
-    update(priced, PUBLIC, label="'Label 3'")
-    (conflict,) = priced.plan(target).conflicts
+    shop.update(shop.public, label="'Label 3'")
+    (conflict,) = shop.plan().conflicts
     assert conflict.reason == "edited_both"
     assert (conflict.base, conflict.ours, conflict.theirs) == ("Label 2", "Ours", "Label 3")
-    assert priced.plan(target, skip=[ADDRESS]).empty
+    assert shop.plan(skip=[ADDRESS]).empty
     # The tenant comes round to the template's value: nothing is to do.
-    update(priced, target, label="'Label 3'")
-    assert priced.plan(target).empty
-    assert priced.plan(target).conflicts == ()
+    shop.update(shop.target, label="'Label 3'")
+    assert shop.plan().empty
+    assert shop.plan().conflicts == ()
 
 
-def test_a_tenants_own_row_is_in_the_way_and_can_be_adopted(priced: World) -> None:
-    target = priced.organization()
-    priced.sql(
+def test_a_tenants_own_row_is_in_the_way_and_can_be_adopted(shop: Shop) -> None:
+    shop.world.sql(
         'INSERT INTO billing."Price" (tenant, region, code, "order", label) '
         "VALUES (%s, 'eu west', 7, 1, 'Mine'), (%s, 'eu west', 8, 1, 'Mine too')",
-        target,
-        target,
+        shop.target,
+        shop.target,
     )
-    (conflict,) = priced.plan(target).conflicts
+    (conflict,) = shop.plan().conflicts
     assert (conflict.reason, str(conflict.address)) == ("user_authored", ADDRESS)
-    priced.install(target, skip=[], adopt=[ADDRESS])
-    assert [row for row in prices(priced, target) if row[1] == 8][0][10] == "Mine too"
-    assert prices(priced, target)[0][2] == prices(priced, PUBLIC)[0][2]
-    assert priced.plan(target).empty
+    shop.install(adopt=[ADDRESS])
+    ours, own, _ = shop.prices(shop.target)
+    assert own[10] == "Mine too"
+    assert ours[2] == shop.prices(shop.public)[0][2]
+    assert shop.plan().empty
 
 
-def test_a_reference_that_cannot_be_resolved_is_a_conflict(priced: World) -> None:
-    target = priced.organization()
-    update(priced, PUBLIC, type_id="(SELECT id FROM entity_types WHERE slug = 'transaction' "
-           "AND organization_id = 'org_acme')")  # fmt: skip
-    conflicts = priced.plan(target).conflicts
+def test_a_reference_that_cannot_be_resolved_is_a_conflict(shop: Shop) -> None:
+    shop.update(shop.public, type_id="(SELECT id FROM entity_types WHERE slug = 'transaction' "
+                "AND organization_id = 'org_acme')")  # fmt: skip
+    conflicts = shop.plan().conflicts
     assert [(one.reason, str(one.address)) for one in conflicts] == [("missing_reference", ADDRESS)]
-    priced.install(target, skip=[ADDRESS])
-    assert [row[0] for row in prices(priced, target)] == ["us"]
+    shop.install(skip=[ADDRESS])
+    assert [row[0] for row in shop.prices(shop.target)] == ["us"]
 
 
 def test_every_misfit_is_said_at_once_before_anything_is_written(
-    priced: World, tmp_path: Path
-) -> None:
-    priced.sql(
-        'ALTER TABLE billing."Price" DROP COLUMN day, DROP COLUMN span, '
-        "ADD COLUMN extra text, ADD COLUMN twice numeric GENERATED ALWAYS AS (rate * 2) STORED"
-    )
-    priced.sql("UPDATE billing.\"Price\" SET extra = ''")
-    priced.sql('ALTER TABLE billing."Price" ALTER COLUMN extra SET NOT NULL')
-    with pytest.raises(SchemaMismatchError) as caught:
-        priced.plan()
-    for expected in ("no column 'day'", "no column 'span'"):
-        assert expected in caught.value.message
-    (tmp_path / "price.toml").write_text(
-        KIND.replace("day = {}\nspan = {}", "twice = {}").replace('"Price"', '"Price"')
-    )
-    with pytest.raises(SchemaMismatchError) as caught:
-        priced.plan()
-    assert "'extra' is NOT NULL without a default" in caught.value.message
-    assert "'twice' is generated" in caught.value.message
-
-
-def test_a_table_or_its_tracking_columns_that_are_missing_are_said(
     world: World, tmp_path: Path
 ) -> None:
-    (tmp_path / "price.toml").write_text(KIND)
+    kind = tmp_path / "price.toml"
+    kind.write_text(KIND)
     world.kinds = tmp_path
     with pytest.raises(SchemaMismatchError, match=r"kind price: there is no table billing\.Price"):
         world.plan()
@@ -299,18 +294,29 @@ def test_a_table_or_its_tracking_columns_that_are_missing_are_said(
     world.sql('ALTER TABLE billing."Price" DROP COLUMN managed_by')
     with pytest.raises(NotInitialisedError, match="tracking columns are missing on Price"):
         world.plan()
+    world.sql(
+        'ALTER TABLE billing."Price" ADD COLUMN managed_by text, DROP COLUMN day, '
+        "DROP COLUMN span, ADD COLUMN extra text NOT NULL, "
+        "ADD COLUMN twice numeric GENERATED ALWAYS AS (rate * 2) STORED"
+    )
+    with pytest.raises(SchemaMismatchError) as caught:
+        world.plan()
+    assert "no column 'day'" in caught.value.message
+    assert "no column 'span'" in caught.value.message
+    kind.write_text(KIND.replace("day = {}\nspan = {}", "twice = {}"))
+    with pytest.raises(SchemaMismatchError) as caught:
+        world.plan()
+    assert "'extra' is NOT NULL without a default" in caught.value.message
+    assert "'twice' is generated" in caught.value.message
 
 
-def test_a_plan_is_applied_with_the_kinds_that_it_was_made_with(
-    priced: World, tmp_path: Path
-) -> None:
-    plan = priced.plan(priced.organization())
-    before = priced.dump()
-    (tmp_path / "price.toml").write_text(KIND.replace("rate = {}\n", ""))
-    with pytest.raises(Exception, match="declared otherwise") as caught:
-        priced.apply(plan)
-    assert type(caught.value).__module__ == "reconciler.errors"
-    (tmp_path / "price.toml").write_text("kind = [")
-    with pytest.raises(KindError):
-        priced.apply(plan)
-    assert priced.dump() == before
+def test_a_plan_is_applied_with_the_kinds_that_it_was_made_with(shop: Shop, tmp_path: Path) -> None:
+    plan = shop.plan()
+    before = shop.world.dump()
+    for text, error in [(KIND.replace("rate = {}\n", ""), InvalidPlanError), ("k = [", KindError)]:
+        (tmp_path / "price.toml").write_text(text)
+        with pytest.raises(error):
+            library.apply(shop.world.dsn, plan, kinds=tmp_path)
+    with pytest.raises(InvalidPlanError, match="price"):
+        library.apply(shop.world.dsn, plan)
+    assert shop.world.dump() == before
