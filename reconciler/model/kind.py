@@ -113,6 +113,16 @@ class Kind(Noun):
         return tuple(column for column in self.columns if column.references)
 
     @property
+    def updated(self) -> frozenset[str]:
+        """The columns that may change in a row that is there: never what names or places it."""
+        names = {column.name for column in self.compared}
+        names.update(stamp.column for stamp in self.stamps if stamp.on == "write")
+        names.update(retire.column for retire in self.retire)
+        if self.owner:
+            names.update((self.owner.agent, self.owner.organization))
+        return frozenset(names)
+
+    @property
     def written(self) -> frozenset[str]:
         """Every column of the table that an apply may write."""
         names = {self.id, *self.key, *(column.name for column in self.columns)}

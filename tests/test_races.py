@@ -1,0 +1,289 @@
+"""Several at once: installs, appliers, tenants and publishers that meet each other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import psycopg
+import pytest
+
+from reconciler import applier, library, reader
+from reconciler.database import catalog, connection, opening, platform
+from reconciler.errors import StalePlanError
+from reconciler.model.change import Create
+from reconciler.model.outcome import Installation, Outcome
+from reconciler.model.plan import Plan
+from tests.fixtures.world import World
+
+ROUNDS = 20
+_numbers = count(1)
+
+
+@dataclass
+class Publisher:
+    """A small public template: two entity types, two relationship types, three rules."""
+
+    world: World
+    agent: str
+    organization: str
+    prefix: str
+
+    @classmethod
+    def open(cls, world: World, prefix: str = "") -> Publisher:
+        organization = world.organization(visibility="public")
+        agent = f"agent_{organization}"
+        world.insert("agents", id=agent, organization_id=organization, name="Small")
+        self = cls(world, agent, organization, prefix)
+        for slug in ("person", "account"):
+            world.insert("entity_types", slug=prefix + slug, name=slug, description="v0",
+                         metadata_schema={"title": "v0"}, organization_id=organization)  # fmt: skip
+        ids = [
+            world.insert("entity_relationship_types", slug=prefix + slug, name=slug,
+                         description="v0", organization_id=organization)
+            for slug in ("owns", "owned_by")
+        ]  # fmt: skip
+        world.sql("UPDATE entity_relationship_types SET inverse_type_id = %s WHERE id = %s", *ids)
+        for source, target in (("person", "account"), ("person", "person"), ("account", "person")):
+            world.insert("entity_relationship_type_rules", relationship_type_id=ids[0],
+                         source_entity_type_slug=source, target_entity_type_slug=target)  # fmt: skip
+        return self
+
+    def publish(self, version: str) -> None:
+        """A new version of everything, in one transaction of a connection of its own."""
+        with psycopg.connect(self.world.dsn) as other:
+            for table in ("entity_types", "entity_relationship_types"):
+                other.execute(
+                    f"UPDATE {table} SET description = %s WHERE organization_id = %s",
+                    (version, self.organization),
+                )
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """The results of these calls, or the errors that they raised, begun at the same moment."""
+    barrier = threading.Barrier(len(calls))
+
+    def begin(call: Callable[[], Any]) -> Any:
+        barrier.wait()
+        try:
+            return call()
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(begin, calls))
+
+
+def one_set_of_rows(world: World, organization: str, agent: str) -> None:
+    """One agent, and every row of the small template exactly once."""
+    installed = world.sql("SELECT id FROM agents WHERE organization_id = %s", organization)
+    assert installed == [(agent,)]
+    for table, slugs in (
+        ("entity_types", ["account", "person"]),
+        ("entity_relationship_types", ["owned_by", "owns"]),
+    ):
+        found = world.sql(
+            f"SELECT slug FROM {table} WHERE organization_id = %s ORDER BY slug", organization
+        )
+        assert found == [(slug,) for slug in slugs]
+    assert world.sql(
+        "SELECT r.source_entity_type_slug, r.target_entity_type_slug, i.slug "
+        "FROM entity_relationship_type_rules r "
+        "JOIN entity_relationship_types t ON t.id = r.relationship_type_id "
+        "JOIN entity_relationship_types i ON i.inverse_type_id = t.id "
+        "WHERE t.organization_id = %s AND i.organization_id = t.organization_id ORDER BY 1, 2",
+        organization,
+    ) == [
+        ("account", "person", "owned_by"),
+        ("person", "account", "owned_by"),
+        ("person", "person", "owned_by"),
+    ]
+    assert world.sql(
+        "SELECT count(*) FROM reconcile.placement WHERE organization_id = %s", organization
+    ) == [(8,)]
+
+
+@pytest.mark.parametrize("actors", [("user_ana", "user_ana"), ("user_ana", "user_pia")])
+def test_two_first_installs_make_one_agent_and_one_set_of_rows(
+    shared_world: World, actors: tuple[str, str]
+) -> None:
+    world = shared_world
+    template = Publisher.open(world)
+    for _ in range(ROUNDS):
+        organization = world.organization()
+        world.insert("member", id=f"pia_{organization}", organizationId=organization,
+                     userId="user_pia", role="admin", createdAt="2026-01-01")  # fmt: skip
+
+        def install(actor: str, organization: str = organization) -> Installation:
+            return library.install_agent_from_template(
+                world.dsn, template.agent, organization, actor, name=None
+            )
+
+        first, second = at_once(*(lambda actor=actor: install(actor) for actor in actors))
+        assert isinstance(first, Installation), first
+        assert isinstance(second, Installation), second
+        assert first.agent_id == second.agent_id
+        assert first.organization_id == second.organization_id == organization
+        assert sorted([first.created, second.created]) == [False, True]
+        winner = first if first.created else second
+        assert winner.counts["entity_type"] == {"create": 2}
+        assert winner.counts["relationship_rule"] == {"create": 3}
+        one_set_of_rows(world, organization, first.agent_id)
+        again = install(actors[0])
+        assert (again.agent_id, again.created, again.counts) == (first.agent_id, False, {})
+
+
+@contextmanager
+def before_each_trip(step: Callable[[int], None], *rooms: Any) -> Iterator[None]:
+    """Call `step` with its number before each round trip that these rooms make."""
+    real, numbers = connection.run, count(1)
+
+    def run(to: connection.Connection, statements: Sequence[connection.Runnable]) -> Any:
+        step(next(numbers))
+        return real(to, statements)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for room in rooms:
+            patch.setattr(room, "run", run)
+        yield
+
+
+def test_a_template_published_while_it_is_read_never_mixes_two_versions(
+    shared_world: World,
+) -> None:
+    template = Publisher.open(shared_world)
+    organization = shared_world.organization()
+    rooms = (reader, opening, catalog, platform)
+    trips: list[int] = []
+    with before_each_trip(trips.append, *rooms):
+        shared_world.plan(organization, template=template.agent)
+    assert len(trips) > 5
+    seen, old = [], "v0"
+    for moment in trips:
+        new = f"v{moment}"
+
+        def publish(trip: int, moment: int = moment, new: str = new) -> None:
+            if trip == moment:
+                template.publish(new)
+
+        with before_each_trip(publish, *rooms):
+            plan = shared_world.plan(organization, template=template.agent)
+        versions = {
+            change.values["description"]
+            for change in plan.changes
+            if isinstance(change, Create) and change.address.kind.endswith("_type")
+        }
+        assert versions in ({old}, {new}), f"mixed before round trip {moment}"
+        seen.append(versions == {new})
+        old = new
+    # The first trip begins the snapshot, so only what was published before it is in.
+    assert seen[0]
+    assert not any(seen[1:])
+
+
+def deadlocks(world: World) -> int:
+    """How many deadlocks this database has seen."""
+    world.sql("SELECT pg_stat_force_next_flush()")
+    ((found,),) = world.sql(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return int(found)
+
+
+def test_appliers_with_overlapping_targets_take_turns(shared_world: World) -> None:
+    """Two templates into the same organisations, named in opposite order: both are applied."""
+    world = shared_world
+    before = deadlocks(world)
+    for number in range(4):
+        one, other = Publisher.open(world), Publisher.open(world, prefix="other_")
+        a, b, c, d, e = (world.organization(f"z{number}{letter}") for letter in "abcde")
+        plans = [
+            world.plan(a, b, c, d, template=one.agent),
+            world.plan(e, d, c, b, template=other.agent),
+        ]
+        outcomes = at_once(*(lambda plan=plan: world.apply(plan) for plan in plans))
+        assert [getattr(one, "status", one) for one in outcomes] == ["applied", "applied"]
+        for publisher, targets in ((one, (a, b, c, d)), (other, (e, d, c, b))):
+            publisher.publish("v1")
+            assert world.plan(*targets, template=publisher.agent).counts().update == 4 * 4
+        plans = [
+            world.plan(d, c, b, a, template=one.agent),
+            world.plan(b, c, d, e, template=other.agent),
+        ]
+        outcomes = at_once(*(lambda plan=plan: world.apply(plan) for plan in plans))
+        assert [getattr(one, "status", one) for one in outcomes] == ["applied", "applied"]
+    assert deadlocks(world) == before
+
+
+def test_two_plans_for_the_same_rows_one_is_applied_and_the_other_is_stale(
+    shared_world: World,
+) -> None:
+    world = shared_world
+    template = Publisher.open(world)
+    a, b, c = (world.organization() for _ in range(3))
+    plans: list[Plan] = [
+        world.plan(a, b, template=template.agent),
+        world.plan(c, b, template=template.agent),
+    ]
+    outcomes = at_once(*(lambda plan=plan: world.apply(plan) for plan in plans))
+    assert {type(one) for one in outcomes} == {Outcome, StalePlanError}
+    (stale,) = [one for one in outcomes if isinstance(one, StalePlanError)]
+    assert "exists by now" in stale.message
+    # All or nothing: the organisation that only the stale plan names has no row.
+    loser = plans[outcomes.index(stale)]
+    (untouched,) = {one.organization.id for one in loser.targets} - {b}
+    assert world.sql("SELECT 1 FROM entity_types WHERE organization_id = %s", untouched) == []
+    # The same plan from two at once is applied once, and both are told so.
+    same = world.plan(untouched, template=template.agent)
+    outcomes = at_once(lambda: world.apply(same), lambda: world.apply(same))
+    assert sorted(one.status for one in outcomes) == ["already_applied", "applied"]
+    assert outcomes[0].revision == outcomes[1].revision
+    assert outcomes[0].counts == outcomes[1].counts
+
+
+def test_a_tenant_who_writes_unrelated_rows_meanwhile_is_not_blocked(shared_world: World) -> None:
+    world = shared_world
+    template = Publisher.open(world)
+    target, other = world.organization(), world.organization()
+    world.install(target, template=template.agent, skip=[])
+    template.publish("v1")
+    plan = world.plan(target, template=template.agent)
+    managed = "SELECT id FROM entity_types WHERE organization_id = %s AND slug = 'person'"
+    ((person,),) = world.sql(managed, target)
+    written: list[int] = []
+
+    def tenant(trip: int) -> None:
+        """What its people and its agents do all day, before every round trip of the apply."""
+        with psycopg.connect(world.dsn, options="-c lock_timeout=500") as own:
+            for organization in (target, other):
+                slug = f"own{trip}"
+                own.execute("INSERT INTO entity_types (slug, name, organization_id) "
+                            "VALUES (%s, 'Own', %s)", (slug, organization))  # fmt: skip
+                own.execute("UPDATE entity_types SET name = 'Mine' WHERE organization_id = %s "
+                            "AND slug = %s", (organization, slug))  # fmt: skip
+                own.execute("INSERT INTO entities (entity_type_id, name, slug, organization_id, "
+                            "created_by) VALUES (%s, 'x', %s, %s, 'user_ana')",
+                            (person, slug, organization))  # fmt: skip
+                own.execute("UPDATE organization SET name = name || '.' WHERE id = %s",
+                            (organization,))  # fmt: skip
+                own.execute("SELECT * FROM entity_types WHERE organization_id = %s",
+                            (organization,))  # fmt: skip
+        written.append(trip)
+
+    def relate(trip: int) -> None:
+        tenant(trip)
+
+    rooms = (applier, reader, opening, catalog, platform)
+    with before_each_trip(relate, *rooms):
+        assert world.apply(plan).counts["entity_type"] == {"update": 2}
+    assert len(written) > 8
+    assert world.plan(target, template=template.agent).empty
+    ((own,),) = world.sql(
+        "SELECT count(*) FROM entity_types WHERE organization_id = %s AND slug LIKE 'own%%'", target
+    )
+    assert own == len(written)
