@@ -14,7 +14,7 @@ from typing import Final
 from reconciler import applier, differ, reader
 from reconciler import kinds as kind_files
 from reconciler.applier.refusals import again
-from reconciler.database.connection import Connection, Database, session, transaction
+from reconciler.database.connection import Database, session, transaction
 from reconciler.database.platform import installed_from
 from reconciler.differ.check import check
 from reconciler.errors import (
@@ -62,7 +62,7 @@ def plan(
     if not targets:
         raise NotFoundError("no target was named", hint="Name at least one: --target ORG.")
     with session(database) as connection:
-        snapshot, acting, fitted = reader.read(connection, loaded, template, targets, actor)
+        snapshot, acting, fitted = reader.read(connection, loaded, template, targets, actor, name)
     request = Request(
         template=template,
         targets=tuple(targets),
@@ -124,31 +124,29 @@ def resync_installed_agent(
     Raises NotFoundError where there is no such agent, RefusedError where it is not installed
     from a template, and what `install_agent_from_template` raises.
     """
-    with session(database) as connection:
-        template, organization = _installed_from(connection, installed_agent_id)
-        return _install(connection, template, organization, user_id, None)
+    template, organization = _installed_from(database, installed_agent_id)
+    return _install(database, template, organization, user_id, None)
 
 
-def _installed_from(connection: Connection, agent: str) -> tuple[str, str]:
-    with transaction(connection, read_only=True):
+def _installed_from(database: Database, agent: str) -> tuple[str, str]:
+    with session(database) as connection, transaction(connection, read_only=True):
         return installed_from(connection, agent)
 
 
 def _install(
     database: Database, template: str, organization: str, user: str, name: str | None
 ) -> Installation:
-    with session(database) as connection:
-        for attempt in range(1, ATTEMPTS + 1):
-            made = plan(connection, template, [organization], actor=user, name=name)
-            if made.conflicts:
-                raise _in_the_way(made)
-            try:
-                outcome = apply(connection, made)
-            except StalePlanError:
-                if attempt == ATTEMPTS:
-                    raise
-                continue
-            return _installation(made, outcome)
+    for attempt in range(1, ATTEMPTS + 1):
+        made = plan(database, template, [organization], actor=user, name=name)
+        if made.conflicts:
+            raise _in_the_way(made)
+        try:
+            outcome = apply(database, made)
+        except StalePlanError:
+            if attempt == ATTEMPTS:
+                raise
+            continue
+        return _installation(made, outcome)
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -44,14 +44,10 @@ def test_the_agent_that_the_plan_shows_is_the_one_that_is_created(world: World) 
 
     world.apply(plan)
 
-    installed = world.sql(
-        "SELECT id, template_agent_id, name, owner_user_id, model, persona"
-        " FROM agents WHERE organization_id = 'org_birch'"
-    )
+    columns = "id, template_agent_id, name, owner_user_id, model, persona"
+    installed = world.sql(f"SELECT {columns} FROM agents WHERE organization_id = 'org_birch'")
     # Settings are inherited at run time through template_agent_id, so they are not copied.
-    assert installed == [
-        (agent.ids[0], "agent_pf", "Personal Finance", "user_ana", None, {}),
-    ]
+    assert installed == [(agent.ids[0], "agent_pf", "Personal Finance", "user_ana", None, {})]
     assert agent.ids[0].startswith("agent_")
     assert world.plan("birch").targets[0].agent_id == agent.ids[0]
 
@@ -226,9 +222,8 @@ def test_numbers_arrive_to_the_last_digit(world: World) -> None:
     assert '"list": [1, 1.0, true]' in ours
     assert world.plan("birch").empty
     # jsonb calls 1.10 and 1.1 equal; a person who reads the schema does not.
-    world.sql(
-        f"UPDATE entity_types SET metadata_schema = %s {template}", digits.replace("10,", "1,")
-    )
+    other = digits.replace("10,", "1,")
+    world.sql(f"UPDATE entity_types SET metadata_schema = %s {template}", other)
     plan = world.plan("birch")
     (update,) = plan.changes
     assert isinstance(update, Update)

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler import library
 from reconciler.database.embedded import Server
+from reconciler.errors import ReconcilerError
 from reconciler.model.change import FieldChange
 from reconciler.model.plan import Plan
 from tests.fixtures.world import TRACKED, World, _copy
@@ -153,6 +154,26 @@ def test_new_rows_arrive_alone_with_what_they_refer_to(birch: World) -> None:
     assert birch.plan("birch").empty
 
 
+def test_what_hangs_on_a_skipped_row_is_left_out_too(birch: World) -> None:
+    birch.sql(f"CREATE UNIQUE INDEX one_name ON {RELATIONS} (organization_id, name)")
+    birch.insert(RELATIONS, organization_id=TENANT, slug="ours", name="Hires")
+    hires = birch.insert(RELATIONS, organization_id=HOME, slug="hires", name="Hires")
+    inverse = {"slug": "hired_by", "name": "Hired by", "inverse_type_id": hires}
+    birch.insert(RELATIONS, organization_id=HOME, **inverse)
+    ends = {"source_entity_type_slug": "employer", "target_entity_type_slug": "person"}
+    birch.insert(RULES, relationship_type_id=hires, **ends)
+    skip = ["relationship_type.hires"]
+    plan = birch.plan("birch", skip=skip)
+    assert plan.conflicts == ()
+    assert [str(one.address) for one in plan.changes] == ["relationship_type.hired_by"]
+    assert notes(plan) == [
+        ("skipped", "relationship_type.hires"),
+        ("unlinked", "relationship_type.hired_by"),
+    ]
+    birch.apply(plan)
+    assert birch.plan("birch", skip=skip).empty
+
+
 @pytest.mark.parametrize("how", ["UPDATE {} SET deleted_at = now()", "DELETE FROM {}"])
 def test_what_left_the_template_is_noted_and_stays(birch: World, how: str) -> None:
     for table, slug in ((TYPES, "vehicle"), (RELATIONS, "limits")):
@@ -245,3 +266,19 @@ def test_a_second_agent_of_the_same_organisation_shares_the_rows(birch: World) -
     tags += f" WHERE organization_id = '{TENANT}' AND slug <> '$member'"
     assert birch.sql(tags) == [("agent_pf", HOME)]
     assert birch.plan("birch", template="agent_pf").empty
+
+
+@pytest.mark.parametrize(
+    ("slug", "schema"), [("", "{}"), ("deep", "[" * 5_000 + "]" * 5_000)], ids=["empty", "deep"]
+)
+def test_a_template_row_that_no_plan_can_hold(birch: World, slug: str, schema: str) -> None:
+    birch.sql(
+        f"INSERT INTO {TYPES} (organization_id, slug, name, metadata_schema)"
+        " VALUES (%s, %s, 'A type', %s)",
+        HOME,
+        slug,
+        schema,
+    )
+    with pytest.raises(ReconcilerError, match="entity_type") as caught:
+        birch.plan("birch")
+    assert caught.value.hint

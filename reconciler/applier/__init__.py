@@ -138,9 +138,9 @@ class _Apply:
         checks = script.checks()
         found = self._run([one.statement for one in checks])
         wrong = [
-            (one.changes[number], organization, differing[0] if differing else "")
+            (one.changes[number], organization, one.says(told))
             for one, answer in zip(checks, found, strict=True)
-            for organization, number, *differing in answer
+            for organization, number, *told in answer
         ]
         if wrong:
             raise stale_rows(self.plan, wrong)

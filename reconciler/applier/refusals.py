@@ -40,13 +40,13 @@ def kinds_moved(plan: Plan, shapes: Shapes) -> SchemaMismatchError:
 
 
 def stale_rows(
-    plan: Plan, rows: Sequence[tuple[Create | Update | Adopt, str, str | None]]
+    plan: Plan, rows: Sequence[tuple[Create | Update | Adopt, str, str]]
 ) -> StalePlanError:
     """Rows are no longer as the plan saw them."""
     names = {target.organization.id: target.organization.slug for target in plan.targets}
     lines = [
-        f"{change.address} in {names.get(organization, organization)} {_what(change, differing)}"
-        for change, organization, differing in rows[:_SHOWN]
+        f"{change.address} in {names.get(organization, organization)} {wrong}"
+        for change, organization, wrong in rows[:_SHOWN]
     ]
     if len(rows) > _SHOWN:
         lines.append(f"... and {len(rows) - _SHOWN} more")
@@ -70,11 +70,3 @@ def again(plan: Plan) -> str:
     for resolution in request.resolutions:
         words += [f"--{resolution.action}", str(resolution.address)]
     return shlex.join(words)
-
-
-def _what(change: Create | Update | Adopt, differing: str | None) -> str:
-    if isinstance(change, Create):
-        return "exists by now"
-    if differing is None:
-        return "is gone: it was deleted or retired"
-    return f"changed after the plan was made ({differing})"

@@ -33,7 +33,9 @@ ORDER BY 1, 2, a.attnum
 _INDEXES = """
 SELECT n.nspname, c.relname, i.relname, x.indisprimary, pg_get_expr(x.indpred, x.indrelid),
        ARRAY(SELECT pg_get_indexdef(x.indexrelid, position::int, false)
-             FROM generate_series(1, x.indnkeyatts) AS position)
+             FROM generate_series(1, x.indnkeyatts) AS position),
+       -- PostgreSQL 14 does not have this column yet.
+       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
 FROM unnest($1::text[], $2::text[]) AS wanted (db_schema, name)
 JOIN pg_namespace n ON n.nspname = wanted.db_schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
@@ -61,13 +63,14 @@ def inspect(connection: Connection, tables: tuple[tuple[str, str], ...]) -> Cata
             has_default=has_default,
             generated=generated,
         )
-    for schema, table, name, primary, predicate, expressions in indexes:
+    for schema, table, name, primary, predicate, expressions, nulls_equal in indexes:
         known = catalog[schema, table]
         index = UniqueIndex(
             name=name,
             expressions=tuple(expressions),
             predicate=predicate,
             primary=primary,
+            nulls_equal=nulls_equal,
         )
         catalog[schema, table] = known.model_copy(update={"unique": (*known.unique, index)})
     return catalog

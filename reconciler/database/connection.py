@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
@@ -46,6 +47,7 @@ def session(database: Database) -> Iterator[Connection]:
     caller's connection is inside a transaction, whose snapshot we could not choose.
     """
     if isinstance(database, str):
+        _understand(database)
         try:
             connection = psycopg.connect(database, autocommit=True, prepare_threshold=None)
         except (psycopg.Error, UnicodeError) as error:
@@ -66,6 +68,18 @@ def session(database: Database) -> Iterator[Connection]:
             "transaction of its own.",
         )
     yield database
+
+
+def _understand(conninfo: str) -> None:
+    try:
+        conninfo_to_dict(conninfo)
+    except psycopg.Error:
+        # What libpq says of it quotes it, and any part of it may be the password.
+        raise DatabaseError(
+            "the connection string cannot be read: it is neither a URL nor words like host=...",
+            hint="Write postgresql://user:password@host/database (a % as %25), or "
+            "host=... dbname=... with quotes around what has spaces.",
+        ) from None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reconciler.differ.ownership import Ownership, Verdict
 from reconciler.differ.references import Reach
 from reconciler.kinds import Kinds
+from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Resolution
@@ -81,13 +82,6 @@ def decide(
                 if decision.verdict in _MISSING | _FOREIGN and not resolved.taken_over:
                     reach.foreign[row.address] |= decision.organizations
     return decisions, reach
-
-
-def parent_of(kind: Kind, address: Address) -> Address | None:
-    """The address of the row that a child belongs to."""
-    if kind.parent is None:
-        return None
-    return Address.of(kind.parent.kind, address.key[: -len(kind.key)])
 
 
 def _without_parent(kind: Kind, address: Address, reach: Reach) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from reconciler.errors import KindError
-from reconciler.kinds.declaration import Declaration
+from reconciler.kinds.declaration import Declaration, between_fields
 from reconciler.kinds.order import in_order
 from reconciler.model.kind import Kind
 
@@ -27,12 +27,17 @@ def load(directory: Path | None = None) -> Kinds:
     kinds: list[Kind] = []
     for name, content in _files(directory):
         try:
-            kind = Declaration.model_validate(tomllib.loads(content.decode())).to_kind()
+            given = tomllib.loads(content.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             mistakes.append(f"{name}: is not TOML: {error}")
             continue
+        unfit = [f"{name}: {mistake}" for mistake in between_fields(given)]
+        try:
+            kind = Declaration.model_validate(given).to_kind()
         except ValidationError as error:
-            mistakes.extend(f"{name}: {line}" for line in _fields(error))
+            unfit = [*(f"{name}: {line}" for line in _fields(error)), *unfit]
+        if unfit:
+            mistakes += unfit
             continue
         if kind.name in declared:
             mistakes.append(

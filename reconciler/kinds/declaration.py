@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -123,13 +124,6 @@ class Declaration(_Strict):
     columns: dict[Name, ColumnDeclaration] = Field(default_factory=dict)
     stamps: StampsDeclaration = Field(default_factory=StampsDeclaration)
 
-    @model_validator(mode="after")
-    def _make_sense(self) -> Declaration:
-        mistakes = list(_mistakes(self))
-        if mistakes:
-            raise ValueError("; ".join(mistakes))
-        return self
-
     def to_kind(self) -> Kind:
         """The kind that this file declares."""
         kind = Kind(
@@ -166,37 +160,54 @@ class Declaration(_Strict):
         return kind.model_copy(update={"digest": digest(kind.model_dump(exclude={"digest"}))})
 
 
-def _mistakes(given: Declaration) -> list[str]:
+def between_fields(given: Mapping[str, Any]) -> list[str]:
+    """What does not fit together in a file, whatever else is wrong with its fields."""
+
+    def table(name: str) -> dict[str, Any]:
+        found = given.get(name)
+        return found if isinstance(found, dict) else {}
+
+    has = given.keys()
+    identity, installs, owner = table("id"), table("installs"), table("owner")
+    columns, stamps = table("columns"), table("stamps")
+    stamped = [
+        name
+        for on in ("create", "write")
+        if isinstance(stamps.get(on), dict)
+        for name in stamps[on]
+    ]
+    key = given.get("key") if isinstance(given.get("key"), list) else []
     mistakes: list[str] = []
-    if (given.scope is None) == (given.parent is None):
+    if ("scope" in has) == ("parent" in has):
         mistakes.append("name either scope (a column) or parent (a kind and a column)")
-    if (given.key is None) == (given.installs is None):
+    if ("key" in has) == ("installs" in has):
         mistakes.append("name key (a list of columns), or installs and no key")
-    if given.installs and isinstance(given.id, str):
+    if "installs" in has and not identity:
         mistakes.append("an installed row needs a minted id: id = { column = ..., mint = ... }")
-    if given.installs and given.installs.name not in given.columns:
+    if installs and installs.get("name") not in columns:
         mistakes.append("installs.name must be one of the columns")
-    if given.owner and given.parent:
+    if "owner" in has and "parent" in has:
         mistakes.append("a row with a parent belongs to the parent's owner: leave out owner")
-    if given.owner is None and given.parent is None and given.installs is None:
+    if not has & {"owner", "parent", "installs"}:
         mistakes.append("owner is missing: without the tracking columns nobody's row is safe")
-    stamped = [*given.stamps.create, *given.stamps.write]
-    named = [
-        given.id if isinstance(given.id, str) else given.id.column,
-        *([given.scope] if given.scope else []),
-        *([given.parent.column] if given.parent else []),
-        *([given.installs.template] if given.installs else []),
-        *((given.owner.agent, given.owner.organization) if given.owner else ()),
-        *(given.key or ()),
-        *given.columns,
+    roles = [
+        identity.get("column", given.get("id")),
+        given.get("scope"),
+        table("parent").get("column"),
+        installs.get("template"),
+        *owner.values(),
+        *(key or ()),
+        *columns,
         *stamped,
     ]
-    for name in sorted({name for name in named if named.count(name) > 1}):
+    names = [name for name in roles if isinstance(name, str)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
         mistakes.append(f"column {name!r} has two roles")
-    for name in given.optional:
-        if name not in (*given.columns, *stamped):
+    optional = given.get("optional")
+    for name in optional if isinstance(optional, list) else []:
+        if name not in (*columns, *stamped):
             mistakes.append(f"optional: {name!r} is neither a managed column nor a stamp")
-    for name in given.exclude:
-        if name not in (given.key or ()):
+    for name in table("exclude"):
+        if name not in (key or ()):
             mistakes.append(f"exclude: {name!r} is not part of the key")
     return mistakes

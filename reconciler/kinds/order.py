@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from reconciler.model.address import Address
 from reconciler.model.kind import Kind
 
 
@@ -44,6 +45,13 @@ def key_width(kind: Kind, kinds: Mapping[str, Kind]) -> int:
     if kind.installs:
         return 1
     return len(kind.key) + (key_width(kinds[kind.parent.kind], kinds) if kind.parent else 0)
+
+
+def parent_of(kind: Kind, address: Address) -> Address | None:
+    """The address of the row that a child belongs to."""
+    if kind.parent is None:
+        return None
+    return Address.of(kind.parent.kind, address.key[: -len(kind.key)])
 
 
 def draw(kinds: tuple[Kind, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlglot import exp, parse_one
+from sqlglot import TokenType, exp, parse_one, tokenize
 from sqlglot.errors import SqlglotError
 
 # Comparisons of columns with constants, and nothing else: no function, no subquery, no cast.
@@ -47,8 +47,11 @@ def parse_predicate(text: str) -> exp.Expr:
     """Parse a predicate; raises ValueError that says what may not stand in one."""
     try:
         tree = parse_one(text, dialect="postgres")
+        ended = any(token.token_type == TokenType.SEMICOLON for token in tokenize(text, "postgres"))
     except SqlglotError as error:
         raise ValueError(f"is not a SQL condition: {text!r}") from error
+    if ended:
+        raise ValueError("is one condition, without a semicolon")
     if not isinstance(tree, _SENTENCES):
         raise ValueError(f"is not a condition on columns: {text!r}")
     for node in tree.walk():

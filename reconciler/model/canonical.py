@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+# Python's own stack ends near a thousand; a plan must be safe to write, read and show.
+DEEPEST: Final = 300
+_NESTING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 
 
 class Number(str):
@@ -47,6 +52,18 @@ def parse(text: str) -> Any:
         return _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested deeper than this program can read") from error
+
+
+def too_deep(text: str) -> bool:
+    """Whether JSON text is nested deeper than DEEPEST."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    depth = 0
+    for token in _NESTING.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def canonical(value: Any) -> str:

@@ -16,12 +16,16 @@ class TableColumn(Noun):
 
 
 class UniqueIndex(Noun):
-    """A unique index: the text of each column or expression, and of its predicate."""
+    """A unique index: the text of each column or expression, and of its predicate.
+
+    `nulls_equal` says that two NULLs count as the same value (NULLS NOT DISTINCT).
+    """
 
     name: str
     expressions: tuple[str, ...]
     predicate: str | None
     primary: bool
+    nulls_equal: bool = False
 
 
 class Table(Noun):

@@ -20,11 +20,12 @@ from reconciler.database.platform import (
     find_template,
     refuse,
 )
+from reconciler.errors import ReconcilerError
 from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.address import Address
 from reconciler.model.canonical import parse
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.snapshot import (
     Actor,
     Author,
@@ -35,7 +36,7 @@ from reconciler.model.snapshot import (
     Snapshot,
     State,
 )
-from reconciler.model.value import Values
+from reconciler.model.value import Value, Values
 from reconciler.reader.decode import decode, fingerprint
 from reconciler.sql.questions import Questions
 from reconciler.sql.source import Sources
@@ -51,9 +52,11 @@ def read(
     template: str,
     targets: Sequence[str],
     actor: str | None,
+    name: str | None,
 ) -> tuple[Snapshot, Actor, Kinds]:
     """Read the template and the targets, as they are at one instant.
 
+    `name` is what a new agent is to be called, where that is not the template's name.
     Returns the snapshot, the actor, and the kinds as this release of the database has them.
     Raises NotFoundError, RefusedError, NotAuthorisedError, or what `open_database` raises.
     """
@@ -66,7 +69,11 @@ def read(
         ids = [target.organization.id for target in organizations]
         authorise(connection, acting, ids)
         questions = Questions(
-            Sources(opening.kinds, opening.shapes), found.agent_id, found.organization.id, ids
+            Sources(opening.kinds, opening.shapes),
+            found.agent_id,
+            found.organization.id,
+            ids,
+            name,
         )
         rows, ambiguous, seen, collisions = _ask(connection, opening, questions)
         snapshot = Snapshot(
@@ -149,13 +156,25 @@ def _template_rows(kind: Kind, answer: Rows, opening: Opening) -> tuple[list[Row
         row = Row(
             address=Address.of(kind.name, line[:width]),
             values={
-                column.name: decode(text, column, shape[column.name])
+                column.name: _decoded(kind, line[:width], column, text, shape)
                 for column, text in zip(kind.columns, line[width:], strict=True)
             },
         )
         if found.setdefault(row.address, row) != row:
             doubled.append(row.address)
     return list(found.values()), doubled
+
+
+def _decoded(
+    kind: Kind, key: tuple[str, ...], column: Column, text: str | None, shape: dict[str, str]
+) -> Value:
+    try:
+        return decode(text, column, shape[column.name])
+    except ValueError as error:
+        raise ReconcilerError(
+            f"{Address.of(kind.name, key)} cannot be planned: {column.name} {error}",
+            hint="Correct the row, in the template or in the target that has it.",
+        ) from error
 
 
 def _states(kind: Kind, answer: Rows, questions: Questions, opening: Opening) -> list[State]:
@@ -166,7 +185,7 @@ def _states(kind: Kind, answer: Rows, questions: Questions, opening: Opening) ->
         key, fixed = line[:width], dict(zip(FIXED, line[width : width + len(FIXED)], strict=True))
         texts, organizations = line[width + len(FIXED) : -1], line[-1]
         values = {
-            column.name: decode(text, column, shape[column.name])
+            column.name: _decoded(kind, key, column, text, shape)
             for column, text in zip(kind.compared, texts, strict=True)
         }
         situation: Situation = "absent"

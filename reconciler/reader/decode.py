@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reconciler.model.address import Address
-from reconciler.model.canonical import digest
+from reconciler.model.canonical import DEEPEST, digest, too_deep
 from reconciler.model.kind import Column
 from reconciler.model.snapshot import Row
 from reconciler.model.value import Digest, Json, Ref, Value
@@ -17,7 +17,7 @@ _JSON: Final = frozenset({"json", "jsonb"})
 
 
 def decode(text: str | None, column: Column, sql_type: str) -> Value:
-    """The value that a column's text means."""
+    """The value that a column's text means; raises ValueError for JSON that is too deep."""
     if text is None:
         return None
     if column.references:
@@ -26,6 +26,8 @@ def decode(text: str | None, column: Column, sql_type: str) -> Value:
     if column.sensitive:
         return Digest(sha256=text)
     if sql_type in _JSON:
+        if too_deep(text):
+            raise ValueError(f"is JSON that is nested deeper than {DEEPEST} levels")
         return Json(text=text)
     if sql_type == "boolean":
         return text == "true"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.value import Digest, Json, Ref, Value, Values
@@ -112,6 +113,15 @@ def after(change: AnyChange) -> Values:
     if isinstance(change, Create):
         return change.values
     return {**change.before, **{field.column: field.after for field in change.fields}}
+
+
+def referred(change: AnyChange, column_name: str) -> Address | None:
+    """The address that a change sets a reference to, if it sets it."""
+    if isinstance(change, Create):
+        value = change.values.get(column_name)
+    else:
+        value = next((one.after for one in change.fields if one.column == column_name), None)
+    return value.ref if isinstance(value, Ref) else None
 
 
 def base(kind: Kind, change: AnyChange) -> Values:

@@ -29,8 +29,8 @@ _SPEECH: Final = frozenset(
         exp.In, exp.Insert, exp.Is, exp.Join, exp.LT, exp.LTE, exp.Literal, exp.Lock, exp.NEQ,
         exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.OnConflict, exp.Or, exp.Order,
         exp.Ordered, exp.Parameter, exp.Paren, exp.Returning, exp.SHA2Digest, exp.Schema,
-        exp.Select, exp.Star, exp.Subquery, exp.Table, exp.TableAlias, exp.Unnest, exp.Update, exp.Var,
-        exp.Where, exp.With,
+        exp.Select, exp.Star, exp.Subquery, exp.Table, exp.TableAlias, exp.Unnest, exp.Update,
+        exp.Var, exp.Where, exp.With,
     }
 )  # fmt: skip
 _LEDGER: Final = "reconcile"

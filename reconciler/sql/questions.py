@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp, parse_one
 
+from reconciler.kinds.predicate import columns_of
 from reconciler.model.kind import Kind
 from reconciler.model.table import UniqueIndex
 from reconciler.sql.source import Source, Sources
@@ -25,6 +26,7 @@ from reconciler.sql.tree import (
     in_list,
     name,
     not_null,
+    same,
     table,
     unnest,
     with_alias,
@@ -35,12 +37,18 @@ class Questions:
     """The statements about fitted kinds, for one template and a list of targets."""
 
     def __init__(
-        self, sources: Sources, agent: str, organization: str, targets: Sequence[str]
+        self,
+        sources: Sources,
+        agent: str,
+        organization: str,
+        targets: Sequence[str],
+        name: str | None = None,
     ) -> None:
         self.sources = sources
         self.agent = agent
         self.organization = organization
         self.targets = list(targets)
+        self.name = name
 
     def template_rows(self, kind: Kind) -> Statement:
         """key parts, then every managed column as text: the template's live rows."""
@@ -127,28 +135,33 @@ class Questions:
             for tree in (*expressions, *([predicate] if predicate else []))
             for found in tree.find_all(exp.Column)
         }
+        # A new row is live, as the template's is.
         carried = {managed.name for managed in kind.columns if not managed.references}
-        if kind.scope is None or not spoken <= carried | {kind.scope, *kind.key}:
+        carried.update(columns_of(kind.live) if kind.live else ())
+        own = (kind.installs.template,) if kind.installs else kind.key
+        if kind.scope is None or not spoken <= carried | {kind.scope, *own}:
             return None
         asked = Parameters()
         source = self.sources.rows(kind, "t", "template")
         organization = column("g", "organization_id")
+        there: dict[str, exp.Expr] = {kind.scope: organization}
+        if kind.installs:
+            there[kind.installs.template] = column("t", kind.id)
+            if self.name is not None:
+                there[kind.installs.name] = asked.add(self.name, "text")
 
         def moved(tree: exp.Expr) -> exp.Expr:
             return with_alias(tree, "t").transform(
-                lambda node: (
-                    organization
-                    if isinstance(node, exp.Column) and node.name == kind.scope
-                    else node
-                )
+                lambda node: there.get(node.name, node) if isinstance(node, exp.Column) else node
             )
 
         here = all_of(
             (
                 equal(as_text(column("o", kind.scope)), organization),
-                *(equal(column("o", key), column("t", key)) for key in kind.key),
+                *(same(column("o", key), moved(column("t", key))) for key in own),
             )
         )
+        compared = same if index.nulls_equal else equal
         tree = (
             source.select()
             .select(
@@ -163,7 +176,7 @@ class Questions:
             )
             .join(
                 table(kind.db_schema, kind.table, "o"),
-                on=all_of(equal(with_alias(tree, "o"), moved(tree)) for tree in expressions),
+                on=all_of(compared(with_alias(tree, "o"), moved(tree)) for tree in expressions),
             )
             .where(
                 self.of_template(source, asked),

@@ -42,7 +42,7 @@ class Resolver:
             )
         above = self.sources.rows(self.sources.kinds[kind.parent.kind], "up", "target")
         wanted = [column("c", key) for key in self.sources.key_names(above.kind)]
-        return _join(tree, above, wanted, "inner"), (kind.parent.column, column("up", "id"))
+        return join_rows(tree, above, wanted, "inner"), (kind.parent.column, column("up", "id"))
 
     def located(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, list[exp.Expr]]:
         """The conditions under which `t` is the live row of the content at the placement."""
@@ -63,13 +63,17 @@ class Resolver:
         """The id that a reference means; a row that cannot be resolved is left out, and missed
         when the rows are counted.
         """
+        tree, found = self.referred(reference, tree)
+        empty = is_null(column("c", self.parts(reference)[0]))
+        return tree.where(any_of((empty, not_null(found)))), found
+
+    def referred(self, reference: Column, tree: exp.Select) -> tuple[exp.Select, exp.Expr]:
+        """The id of the row that is referred to, NULL where there is none."""
         assert reference.references is not None
         alias = f"to_{reference.name}"
         other = self.sources.rows(self.sources.kinds[reference.references], alias, "target")
         wanted = [column("c", part) for part in self.parts(reference)]
-        found = column(alias, "id")
-        tree = _join(tree, other, wanted, "left")
-        return tree.where(any_of((is_null(wanted[0]), not_null(found)))), found
+        return join_rows(tree, other, wanted, "left"), column(alias, "id")
 
     def parts(self, reference: Column) -> list[str]:
         """The names under which the parts of a reference's key travel."""
@@ -91,7 +95,7 @@ class Resolver:
         return cast_to(value, self.sources.shapes[kind.name][own])
 
 
-def _join(tree: exp.Select, source: Source, keys: list[exp.Column], how: str) -> exp.Select:
+def join_rows(tree: exp.Select, source: Source, keys: list[exp.Column], how: str) -> exp.Select:
     """Join a live row of a kind in the placement's organisation, by its key."""
     names = [f"k{place}" for place in range(1, len(source.keys) + 1)]
     rows = (
@@ -99,6 +103,7 @@ def _join(tree: exp.Select, source: Source, keys: list[exp.Column], how: str) ->
         .select(
             aliased(column(source.alias, source.kind.id), "id"),
             aliased(source.scope, "organization_id"),
+            *_owner(source),
             *(aliased(key, text) for key, text in zip(source.keys, names, strict=True)),
         )
         .where(source.live)
@@ -113,3 +118,13 @@ def _join(tree: exp.Select, source: Source, keys: list[exp.Column], how: str) ->
         )
     )
     return tree.join(rows.subquery(name(source.alias)), on=condition, join_type=how)
+
+
+def _owner(source: Source) -> list[exp.Expr]:
+    owner = source.kind.owner
+    if owner is None:
+        return []
+    return [
+        aliased(column(source.alias, owner.agent), "owner"),
+        aliased(column(source.alias, owner.organization), "owner_organization"),
+    ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.model.change import Create
+from reconciler.kinds.order import parent_of
+from reconciler.model.address import Address
+from reconciler.model.change import Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
-from reconciler.sql.contents import AnyChange, Contents
+from reconciler.sql.contents import AnyChange, Contents, referred
+from reconciler.sql.hang import parents, references
 from reconciler.sql.remember import place, remembered
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
@@ -18,10 +21,21 @@ from reconciler.sql.write import Writer
 
 @dataclass(frozen=True)
 class Check:
-    """A statement that must find nothing, and the changes that its numbers speak of."""
+    """A statement that must find nothing, and the changes that its numbers speak of.
+
+    `wrong` says what is the matter with what it finds; {} is where the statement itself tells
+    which columns differ, or tells nothing because the row is gone.
+    """
 
     statement: Statement
     changes: tuple[AnyChange, ...]
+    wrong: str
+
+    def says(self, told: Sequence[str | None]) -> str:
+        """What is wrong with one of the rows found."""
+        if not told:
+            return self.wrong
+        return self.wrong.format(told[0]) if told[0] else "is gone: it was deleted or retired"
 
 
 class Script:
@@ -31,6 +45,11 @@ class Script:
         self.plan = plan
         self.kinds = kinds
         self.sources = Sources(kinds, plan.shapes)
+        self._made: dict[Address, frozenset[str]] = {}
+        for change in plan.changes:
+            if not isinstance(change, Update):
+                known = self._made.get(change.address, frozenset())
+                self._made[change.address] = known | frozenset(change.targets)
         self.writer = Writer(
             self.sources,
             plan.template.agent_id,
@@ -45,18 +64,47 @@ class Script:
     def checks(self) -> list[Check]:
         """What must still hold, once the locks are held."""
         found = []
+        template = self.plan.template
+        ours = (template.agent_id, template.organization.id)
         for creates, updates in self._groups():
             if creates.changes:
-                found.append(Check(present(creates), creates.changes))
+                found.append(Check(present(creates), creates.changes, "exists by now"))
             if updates.changes:
-                template = self.plan.template
-                found.append(
-                    Check(
-                        stale(updates, template.agent_id, template.organization.id),
-                        updates.changes,
-                    )
-                )
+                differs = "changed after the plan was made ({})"
+                found.append(Check(stale(updates, *ours), updates.changes, differs))
+            found.extend(self._hanging(creates, updates, ours))
         return found
+
+    def _hanging(
+        self, creates: Contents, updates: Contents, ours: tuple[str, str]
+    ) -> Iterator[Check]:
+        """Parents and references that the plan counts on, and does not make itself."""
+        kind = creates.kind
+        if kind.parent is not None:
+            above = kind.parent.kind
+            children = self._without(creates, lambda one: parent_of(kind, one.address))
+            if children.changes:
+                wrong = f"belongs to a {above} that is gone, or is not the template's"
+                yield Check(parents(children, *ours), children.changes, wrong)
+        both = Contents(kind, (*creates.changes, *updates.changes), self.sources)
+        for reference in kind.references:
+            concerned = self._without(both, lambda one, n=reference.name: referred(one, n))  # type: ignore[misc]
+            if concerned.changes:
+                wrong = f"refers ({reference.name}) to a row that is gone"
+                yield Check(references(concerned, reference), concerned.changes, wrong)
+
+    def _without(
+        self, changes: Contents, address: Callable[[AnyChange], Address | None]
+    ) -> Contents:
+        """The changes that hang on a row, in the targets where the plan does not make that row."""
+        left = []
+        for change in changes.changes:
+            wanted = address(change)
+            made = self._made.get(wanted, frozenset()) if wanted else frozenset(change.targets)
+            targets = tuple(target for target in change.targets if target not in made)
+            if targets:
+                left.append(change.model_copy(update={"targets": targets, "ids": ()}))
+        return Contents(changes.kind, tuple(left), self.sources)
 
     def writes(self) -> list[Statement]:
         """All rows first, then the references that had to wait for them."""

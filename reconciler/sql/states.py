@@ -28,9 +28,9 @@ from reconciler.sql.tree import (
     call,
     column,
     equal,
+    is_ours,
     is_true,
     not_null,
-    same,
     table,
     unnest,
     when,
@@ -189,13 +189,11 @@ def _ours(questions: Questions, kind: Kind, asked: Parameters) -> exp.Expr:
     """Placed by this template agent, or by another agent of the same organisation."""
     if kind.owner is None:
         return exp.true()
-    owner = column("h", "owner")
-    source_organization = asked.add(questions.organization, "text")
-    return any_of(
-        (
-            equal(owner, asked.add(questions.agent, "text")),
-            all_of((not_null(owner), same(column("h", "owner_organization"), source_organization))),
-        )
+    return is_ours(
+        column("h", "owner"),
+        column("h", "owner_organization"),
+        asked.add(questions.agent, "text"),
+        asked.add(questions.organization, "text"),
     )
 
 

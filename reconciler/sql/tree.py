@@ -158,6 +158,11 @@ def unnest(alias: str, columns: Sequence[tuple[str, exp.Expr]]) -> exp.Unnest:
     )
 
 
+def is_ours(owner: exp.Expr, source: exp.Expr, agent: exp.Expr, organization: exp.Expr) -> exp.Expr:
+    """Whether a row is the template's: its agent's, or another agent's of its organisation."""
+    return any_of((equal(owner, agent), all_of((not_null(owner), equal(source, organization)))))
+
+
 def with_alias(tree: exp.Expr, alias: str) -> exp.Expr:
     """A copy of a condition on bare columns, every column now belonging to an alias."""
 

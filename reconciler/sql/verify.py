@@ -22,6 +22,7 @@ from reconciler.sql.tree import (
     differs,
     equal,
     is_null,
+    is_ours,
     name,
     not_null,
     same,
@@ -111,16 +112,11 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
     ]
     if owner:
         theirs = column("n", "owner:agent")
-        ours = any_of(
-            (
-                equal(theirs, asked.add(agent, "text")),
-                all_of(
-                    (
-                        not_null(theirs),
-                        equal(column("n", "owner:organization"), asked.add(organization, "text")),
-                    )
-                ),
-            )
+        ours = is_ours(
+            theirs,
+            column("n", "owner:organization"),
+            asked.add(agent, "text"),
+            asked.add(organization, "text"),
         )
         expected = exp.Case(
             ifs=[

@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from reconciler.kinds.order import deferred
-from reconciler.model.change import Adopt, Create
+from reconciler.model.change import Adopt
 from reconciler.model.kind import Column, Kind, Stamp
-from reconciler.model.value import Ref
 from reconciler.sql.contents import (
-    AnyChange,
     Contents,
     after,
     as_cte,
     changed,
     encode,
     part,
+    referred,
     typed,
 )
 from reconciler.sql.resolve import Resolver
@@ -154,7 +153,7 @@ class Writer:
     def link(self, changes: Contents, reference: Column) -> Statement | None:
         """Set a reference that had to wait, for the changes that have one to set."""
         kind = changes.kind
-        concerned = tuple(change for change in changes.changes if _sets(change, reference.name))
+        concerned = tuple(change for change in changes.changes if referred(change, reference.name))
         if not concerned:
             return None
         some = Contents(kind, concerned, changes.sources)
@@ -255,11 +254,3 @@ class Writer:
 
 def _moves(reference: Column) -> str:
     return f"{reference.name}:moves"
-
-
-def _sets(change: AnyChange, reference: str) -> bool:
-    if isinstance(change, Create):
-        return isinstance(change.values.get(reference), Ref)
-    return any(
-        field.column == reference and isinstance(field.after, Ref) for field in change.fields
-    )

@@ -72,7 +72,7 @@ def test_what_a_person_typed_is_read_or_refused_with_a_word_of_help(typed: str) 
     assert Address.of(address.kind, address.key) == address
 
 
-@pytest.mark.parametrize("typed", ["", ".", "entity_type", "entity_type.", ".account"])
+@pytest.mark.parametrize("typed", ["", ".", "entity_type", ".account"])
 def test_what_is_no_address_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="write kind.key, as entity_type.account"):
         Address.parse(typed)

@@ -1,0 +1,67 @@
+"""What rows hang on must still be there: parents of ours, and whatever they refer to.
+
+Rows that the plan itself creates or takes over are not asked for: they are not there yet.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from reconciler.model.kind import Column
+from reconciler.sql.contents import Contents, after, as_cte, part
+from reconciler.sql.resolve import Resolver, join_rows
+from reconciler.sql.tree import (
+    Parameters,
+    Statement,
+    any_of,
+    column,
+    is_null,
+    is_ours,
+    is_true,
+)
+
+
+def parents(children: Contents, agent: str, organization: str) -> Statement:
+    """organisation, number of the content: rows whose parent is gone, or is not ours."""
+    kind = children.kind
+    assert kind.parent is not None
+    asked = Parameters()
+    contents = children.select(asked, {})
+    sources = children.sources
+    above = sources.rows(sources.kinds[kind.parent.kind], "up", "target")
+    wanted = [column("c", key) for key in sources.key_names(above.kind)]
+    missing = is_null(column("up", "id"))
+    if above.kind.owner:
+        ours = is_ours(
+            column("up", "owner"),
+            column("up", "owner_organization"),
+            asked.add(agent, "text"),
+            asked.add(organization, "text"),
+        )
+        missing = any_of((missing, exp.not_(is_true(ours))))
+    tree = (
+        join_rows(children.placed(asked), above, wanted, "left")
+        .select(column("p", "organization_id"), column("p", "content"))
+        .where(missing)
+    )
+    return Statement(
+        f"check what {kind.name} rows belong to", as_cte(tree, contents), asked.taken()
+    )
+
+
+def references(changes: Contents, reference: Column) -> Statement:
+    """organisation, number of the content: rows that refer to a row that is gone."""
+    asked = Parameters()
+    resolver = Resolver(changes.sources)
+    contents = changes.select(
+        asked,
+        {
+            text: [part(after(one).get(reference.name), place) for one in changes.changes]
+            for place, text in enumerate(resolver.parts(reference))
+        },
+    )
+    tree, found = resolver.referred(reference, changes.placed(asked))
+    tree = tree.select(column("p", "organization_id"), column("p", "content")).where(is_null(found))
+    return Statement(
+        f"check what {changes.kind.name} rows refer to", as_cte(tree, contents), asked.taken()
+    )
