@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler import planfile
+from reconciler.errors import ReconcilerError
 from tests.fixtures.world import World
 
 # Each example is some plans and applies on a real server, so few of them, and no shrinking.
@@ -107,10 +109,16 @@ class Town:
     log: list[object] = field(default_factory=list)
 
     @classmethod
-    def found(cls, world: World) -> Town:
+    def open(cls, world: World) -> Town:
+        """A template that has an agent and nothing else."""
         public = world.organization(visibility="public")
         world.insert("agents", id=f"agent_{public}", organization_id=public, name="Small")
-        self = cls(world, public, world.organization())
+        return cls(world, public, world.organization())
+
+    @classmethod
+    def found(cls, world: World) -> Town:
+        """A template with a small vocabulary, and a tenant with its system rows."""
+        self = cls.open(world)
         for table, slugs in SLUGS.items():
             for slug in slugs[:-1]:
                 self.live(("add", "template", table, slug))
@@ -130,7 +138,8 @@ class Town:
                     "ON CONFLICT DO NOTHING", slug, f"of {where}", where)  # fmt: skip
             case ("edit", _, table, slug, value):
                 run(f"UPDATE {table} SET description = %s, metadata_schema = "
-                    f"jsonb_build_object('v', %s::text) {at}", value, value, where, slug)  # fmt: skip
+                    f"jsonb_build_object('v', %s::text) {at}",
+                    value, value, where, slug)  # fmt: skip
             case ("rename", _, table, slug, value):
                 run(f"UPDATE {table} SET name = %s {at}", value, where, slug)
             case ("kill", _, table, slug, how):
@@ -219,7 +228,7 @@ DOCUMENT = st.recursive(
     ),
     max_leaves=12,
 )
-SLUG = TEXT.filter(lambda text: text and not text.startswith("$"))
+SLUG = TEXT.filter(lambda text: not text.startswith("$"))
 VALUES = st.tuples(TEXT, st.none() | TEXT, st.none() | DOCUMENT, st.none() | DOCUMENT)
 MANAGED = """SELECT slug, name, description, metadata_schema::text, event_kinds::text
     FROM entity_types WHERE organization_id = %s ORDER BY slug COLLATE "C" """
@@ -237,8 +246,7 @@ def test_values_of_any_shape_arrive_as_they_were_written(
     shared_world: World, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     world = shared_world
-    town = Town(world, world.organization(visibility="public"), world.organization())
-    world.insert("agents", id=f"agent_{town.template}", organization_id=town.template, name="Small")
+    town = Town.open(world)
     # Then some are changed and some are new.
     later = dict(zip(sorted(first), second.values(), strict=False)) | second
     for values in (first, later):
@@ -257,3 +265,25 @@ def test_values_of_any_shape_arrive_as_they_were_written(
         world.apply(through_a_file)
         assert world.sql(MANAGED, town.tenant) == world.sql(MANAGED, town.template)
         assert world.plan(town.tenant, template=town.template).empty
+
+
+@pytest.mark.parametrize("depth", [250, 400, 3000])
+def test_json_of_any_depth_arrives_or_is_refused_with_the_rows_name(
+    shared_world: World, depth: int
+) -> None:
+    town = Town.open(shared_world)
+    for number in ("1", "2"):
+        shared_world.sql(
+            "INSERT INTO entity_types (slug, name, organization_id, metadata_schema) VALUES "
+            "('deep', 'Deep', %s, %s::jsonb) ON CONFLICT (organization_id, slug) WHERE deleted_at "
+            "IS NULL DO UPDATE SET metadata_schema = excluded.metadata_schema",
+            town.template,
+            "[" * depth + number + "]" * depth,
+        )
+        if depth > 300:
+            with pytest.raises(ReconcilerError, match=r"entity_type\.deep"):
+                shared_world.plan(town.tenant, template=town.template)
+            continue
+        plan = shared_world.plan(town.tenant, template=town.template)
+        shared_world.apply(planfile.loads(planfile.dumps(plan)))
+        assert shared_world.sql(MANAGED, town.tenant) == shared_world.sql(MANAGED, town.template)

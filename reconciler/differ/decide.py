@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.differ.ownership import Ownership, Verdict
 from reconciler.differ.references import Reach
@@ -42,7 +42,41 @@ class Decision:
 def decide(
     snapshot: Snapshot, kinds: Kinds, resolutions: dict[Address, Resolution]
 ) -> tuple[list[Decision], Reach]:
-    """Decide every address, parents first, since a child's fate hangs on its parent's."""
+    """Decide every address, parents first, since a child's fate hangs on its parent's.
+
+    A new row that cannot be written (it collides, or what it must refer to is missing) will be
+    missing itself, and so on; hence as many rounds as it takes until nothing more is missing.
+    """
+    unwritten: dict[Address, set[str]] = defaultdict(set)
+    for collision in snapshot.collisions:
+        unwritten[collision.address].add(collision.organization)
+    while True:
+        decisions, reach = _round(snapshot, kinds, resolutions, unwritten)
+        more = [
+            (decision.row.address, unresolved)
+            for decision in decisions
+            if decision.verdict == "create"
+            for column in decision.kind.references
+            if not column.nullable
+            and (
+                unresolved := reach.unresolved(
+                    decision.row.values[column.name], decision.organizations
+                )
+                - unwritten[decision.row.address]
+            )
+        ]
+        if not more:
+            return decisions, reach
+        for address, organizations in more:
+            unwritten[address] |= organizations
+
+
+def _round(
+    snapshot: Snapshot,
+    kinds: Kinds,
+    resolutions: dict[Address, Resolution],
+    unwritten: dict[Address, set[str]],
+) -> tuple[list[Decision], Reach]:
     rows: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(snapshot.rows, key=lambda row: row.address):
         rows[row.address.kind].append(row)
@@ -56,31 +90,27 @@ def decide(
     decisions = []
     for kind in kinds:
         for row in rows[kind.name]:
-            here = everywhere - _without_parent(kind, row.address, reach)
-            reach.missing[row.address] |= everywhere - here
-            reach.foreign[row.address] |= everywhere - here
-            found = list(_verdicts(kind, row, states[row.address], here, ownership))
-            if row.address in snapshot.ambiguous:
+            address = row.address
+            here = everywhere - _without_parent(kind, address, reach)
+            reach.missing[address] |= everywhere - here
+            reach.foreign[address] |= everywhere - here
+            found = _verdicts(kind, row, states[address], here, ownership)
+            if address in snapshot.ambiguous:
                 double = State(
-                    address=row.address,
-                    organizations=tuple(sorted(here)),
-                    situation="ambiguous",
+                    address=address, organizations=tuple(sorted(here)), situation="ambiguous"
                 )
-                found = [Decision(kind, row, double, here, "ambiguous")]
-            for decision in found:
-                resolved = Decision(
-                    kind,
-                    row,
-                    decision.state,
-                    decision.organizations,
-                    decision.verdict,
-                    resolutions.get(row.address),
-                )
-                decisions.append(resolved)
+                found = iter([Decision(kind, row, double, here, "ambiguous")])
+            for bare in found:
+                decision = replace(bare, resolution=resolutions.get(address))
+                decisions.append(decision)
+                missing = frozenset(unwritten[address]) & decision.organizations
                 if decision.verdict in _MISSING:
-                    reach.missing[row.address] |= decision.organizations
-                if decision.verdict in _MISSING | _FOREIGN and not resolved.taken_over:
-                    reach.foreign[row.address] |= decision.organizations
+                    missing = decision.organizations
+                if decision.verdict in _MISSING or decision.verdict == "create":
+                    reach.missing[address] |= missing
+                    reach.foreign[address] |= missing
+                elif decision.verdict in _FOREIGN and not decision.taken_over:
+                    reach.foreign[address] |= decision.organizations
     return decisions, reach
 
 
