@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -20,6 +21,7 @@ from reconciler.errors import StalePlanError
 from reconciler.model.change import Create
 from reconciler.model.outcome import Installation, Outcome
 from reconciler.model.plan import Plan
+from reconciler.reader import answers
 from tests.fixtures.world import World
 
 ROUNDS = 20
@@ -52,7 +54,8 @@ class Publisher:
         world.sql("UPDATE entity_relationship_types SET inverse_type_id = %s WHERE id = %s", *ids)
         for pair in (("person", "account"), ("person", "person"), ("account", "person")):
             world.insert("entity_relationship_type_rules", relationship_type_id=ids[0],
-                         source_entity_type_slug=pair[0], target_entity_type_slug=pair[1])  # fmt: skip
+                         source_entity_type_slug=pair[0],
+                         target_entity_type_slug=pair[1])  # fmt: skip
         return self
 
     def publish(self, version: str) -> None:
@@ -117,14 +120,12 @@ def test_two_first_installs_make_one_agent_and_one_set_of_rows(shared_world: Wor
         world.insert("member", id=f"pia_{organization}", organizationId=organization,
                      userId="user_pia", role="admin", createdAt="2026-01-01")  # fmt: skip
 
-        def install(actor: str, organization: str = organization) -> Installation:
-            return library.install_agent_from_template(
-                world.dsn, template.agent, organization, actor
-            )
-
+        install = partial(
+            library.install_agent_from_template, world.dsn, template.agent, organization
+        )
         # Two clicks of one person, and two people at once: the plans of these differ.
         other = "user_pia" if number % 2 else "user_ana"
-        first, second = at_once(lambda: install("user_ana"), lambda: install(other))
+        first, second = at_once(partial(install, "user_ana"), partial(install, other))
         assert isinstance(first, Installation), first
         assert isinstance(second, Installation), second
         assert first.agent_id == second.agent_id
@@ -158,7 +159,7 @@ def test_a_template_published_while_it_is_read_never_mixes_two_versions(
 ) -> None:
     template = Publisher.open(shared_world)
     organization = shared_world.organization()
-    rooms = (reader, opening, catalog, platform)
+    rooms = (reader, answers, opening, catalog, platform)
     trips: list[int] = []
     with before_each_trip(trips.append, *rooms):
         shared_world.plan(organization, template=template.agent)
@@ -211,7 +212,7 @@ def test_appliers_with_overlapping_targets_take_turns(shared_world: World) -> No
                 world.plan(*right, template=other.agent),
             ]
             with before_each_trip(lambda _: time.sleep(0.01), applier, opening, platform):
-                outcomes = at_once(*(lambda plan=plan: world.apply(plan) for plan in plans))
+                outcomes = at_once(*(partial(world.apply, plan) for plan in plans))
             assert [getattr(one, "status", one) for one in outcomes] == ["applied", "applied"]
             assert outcomes[0].counts["entity_type"] == {
                 "create" if version == "v1" else "update": 8
@@ -229,7 +230,7 @@ def test_two_plans_for_the_same_rows_one_is_applied_and_the_other_is_stale(
         world.plan(a, b, template=template.agent),
         world.plan(c, b, template=template.agent),
     ]
-    outcomes = at_once(*(lambda plan=plan: world.apply(plan) for plan in plans))
+    outcomes = at_once(*(partial(world.apply, plan) for plan in plans))
     assert {type(one) for one in outcomes} == {Outcome, StalePlanError}
     (stale,) = [one for one in outcomes if isinstance(one, StalePlanError)]
     assert "exists by now" in stale.message
@@ -239,7 +240,7 @@ def test_two_plans_for_the_same_rows_one_is_applied_and_the_other_is_stale(
     assert world.sql("SELECT 1 FROM entity_types WHERE organization_id = %s", untouched) == []
     # The same plan from two at once is applied once, and both are told so.
     same = world.plan(untouched, template=template.agent)
-    outcomes = at_once(lambda: world.apply(same), lambda: world.apply(same))
+    outcomes = at_once(partial(world.apply, same), partial(world.apply, same))
     assert sorted(one.status for one in outcomes) == ["already_applied", "applied"]
     assert outcomes[0].revision == outcomes[1].revision
     assert outcomes[0].counts == outcomes[1].counts
@@ -274,7 +275,7 @@ def test_a_tenant_who_writes_unrelated_rows_meanwhile_is_not_blocked(shared_worl
                             (organization,))  # fmt: skip
         written.append(trip)
 
-    rooms = (applier, reader, opening, catalog, platform)
+    rooms = (applier, reader, answers, opening, catalog, platform)
     with before_each_trip(tenant, *rooms):
         assert world.apply(plan).counts["entity_type"] == {"update": 2}
     assert len(written) > 8

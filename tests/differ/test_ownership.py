@@ -162,7 +162,7 @@ def test_adopting_says_whose_it_was_and_what_changes() -> None:
 
 
 def test_a_resolution_that_names_no_row_of_the_template_is_refused() -> None:
-    with pytest.raises(NotFoundError, match="entity_type.typo"):
+    with pytest.raises(NotFoundError, match=r"entity_type\.typo"):
         planned(snapshot(absent(TYPE)), skip=[Address("entity_type.typo")])
 
 

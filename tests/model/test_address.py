@@ -61,20 +61,21 @@ def test_two_keys_never_have_the_same_address(one: tuple[str, ...], other: tuple
 
 
 @settings(deadline=None)
-@given(st.text())
+@given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_a_person_typed_is_read_or_refused_with_a_word_of_help(typed: str) -> None:
-    try:
-        address = Address.parse(typed)
-    except ValueError as error:
-        assert "kind.key" in str(error) or "surrogates" in str(error)
+    kind, dot, _ = typed.partition(".")
+    if not (kind and dot):
+        with pytest.raises(ValueError, match=r"kind\.key"):
+            Address.parse(typed)
         return
+    address = Address.parse(typed)
     assert Address.parse(address) == address
     assert Address.of(address.kind, address.key) == address
 
 
 @pytest.mark.parametrize("typed", ["", ".", "entity_type", ".account"])
 def test_what_is_no_address_is_refused(typed: str) -> None:
-    with pytest.raises(ValueError, match="write kind.key, as entity_type.account"):
+    with pytest.raises(ValueError, match=r"write kind\.key, as entity_type\.account"):
         Address.parse(typed)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
 
 import pytest
 from sqlglot import exp, parse, parse_one
@@ -21,7 +20,7 @@ Real = dict[str, Statement]
 
 
 @pytest.fixture(scope="module")
-def real(shared_world: World) -> Iterator[Real]:
+def real(shared_world: World) -> Real:
     """What an apply really sends, by what it serves: creates, updates, an adoption, links."""
     world = shared_world
     seen: Real = {}
@@ -38,7 +37,7 @@ def real(shared_world: World) -> Iterator[Real]:
 
         patch.setattr(Scope, "guard", noticed)
         world.install("acme", "birch", skip=[], adopt=["entity_type.transaction"])
-    yield seen
+    return seen
 
 
 def test_every_statement_of_a_real_plan_passes(real: Real) -> None:
@@ -87,7 +86,7 @@ LINK, CHECK, MOVE = (
     "link relationship_type.inverse_type_id",
     "check that entity_type rows are as they were",
     "advance the targets",
-)  # noqa: E501
+)
 TYPES, PLACED = '"public"."entity_types"', '"p"("organization_id", "content")'
 SCOPED = '"t"."organization_id" = CAST("p"."organization_id" AS TEXT)'
 SELECTED = 'SELECT CAST("p"."organization_id" AS TEXT)'
@@ -126,7 +125,8 @@ MUTATIONS = [
      '"public"."entities"'),
     ("update of another table", UPDATE, TYPES, '"public"."entities"'),
     ("update of another schema", UPDATE, TYPES, '"tenant"."entity_types"'),
-    ("update of an undeclared column", UPDATE, 'SET "name"', 'SET "current_view_template_version_id"'),
+    ("update of an undeclared column", UPDATE, 'SET "name"',
+     'SET "current_view_template_version_id"'),
     ("update without its organisation", UPDATE, f"{SCOPED} AND ", ""),
     ("update without a condition", LINK, None, ""),
     ("update with its organisation by OR", UPDATE, SCOPED, f"({SCOPED} OR TRUE)"),
@@ -166,7 +166,8 @@ MUTATIONS = [
      '"n"."k1" OPERATOR(tenant.=) "c"."k1"'),
     ("a function as a table", CHECK, " LEFT JOIN (SELECT",
      " CROSS JOIN pg_read_file('/etc/passwd') LEFT JOIN (SELECT"),
-    ("a table of the catalog", CHECK, 'FROM "public"."entity_types"', 'FROM "pg_catalog"."pg_authid"'),
+    ("a table of the catalog", CHECK, 'FROM "public"."entity_types"',
+     'FROM "pg_catalog"."pg_authid"'),
     ("a table without a schema", CHECK, 'FROM "public"."entity_types"', 'FROM "pg_authid"'),
     ("a table hidden by a CTE elsewhere", CHECK, 'FROM "public"."entity_types" AS "t"',
      'FROM "pg_authid", (WITH "pg_authid" AS (SELECT 1) SELECT 1) AS "z", '
