@@ -266,7 +266,7 @@ def test_hostile_text_arrives_to_the_letter(world: World) -> None:
         world.insert(
             "entity_types",
             organization_id=home,
-            slug=f"{number}{text}",
+            slug=text and f"{number}{text}",
             name=text,
             description="ten thousand " * 1_000 + text,
             icon=text,

@@ -93,19 +93,21 @@ def apply(
     if _is_file(plan_or_template):
         made = planfile.load(plan_or_template)
     else:
-        made = library.plan(
-            database,
-            plan_or_template,
-            targets,
-            actor=actor,
-            name=name,
-            adopt=adopt,
-            skip=skip,
-            take=take,
-            kinds=kinds,
-        )
+        with streams.waiting("Planning"):
+            made = library.plan(
+                database,
+                plan_or_template,
+                targets,
+                actor=actor,
+                name=name,
+                adopt=adopt,
+                skip=skip,
+                take=take,
+                kinds=kinds,
+            )
         _approve(made, session, auto_approve=auto_approve, verbose=verbose)
-    outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout)
+    with streams.waiting("Applying"):
+        outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout)
     session.done = "The plan is applied."
     _say(outcome, as_json=as_json)
     return Exit.DONE

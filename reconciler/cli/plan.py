@@ -66,17 +66,18 @@ def plan(
     from reconciler import library, planfile
     from reconciler.cli.present import present
 
-    made = library.plan(
-        database,
-        template,
-        targets,
-        actor=actor,
-        name=name,
-        adopt=adopt,
-        skip=skip,
-        take=take,
-        kinds=kinds,
-    )
+    with streams.waiting("Planning"):
+        made = library.plan(
+            database,
+            template,
+            targets,
+            actor=actor,
+            name=name,
+            adopt=adopt,
+            skip=skip,
+            take=take,
+            kinds=kinds,
+        )
     if out is not None:
         planfile.save(made, out)
     present(made, format_, session, kinds=kinds, verbose=verbose)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TextIO
 
 from reconciler.cli.session import Session
@@ -55,6 +58,31 @@ def note(text: str) -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         _abandon(sys.stderr)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Tell a person at a terminal what takes longer than a second, and for how long already."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    over = Event()
+
+    def tell() -> None:
+        seconds = 0
+        while not over.wait(1):
+            seconds += 1
+            note(f"\r{what} ... {seconds} s")
+        if seconds:
+            note("\r\x1b[K")
+
+    teller = Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def colored(stream: TextIO | None, session: Session) -> bool:
