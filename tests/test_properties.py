@@ -98,7 +98,7 @@ SELECT 'type', w.id, w.slug, '' FROM entity_types w
         AND (h.name, h.description, h.metadata_schema::text)
             IS DISTINCT FROM (w.name, w.description, w.metadata_schema::text) END
 UNION ALL SELECT 'relation', w.id, w.slug, '' FROM live w
-    LEFT JOIN live wi ON wi.id = w.inverse_type_id
+    LEFT JOIN entity_relationship_types wi ON wi.id = w.inverse_type_id
     LEFT JOIN live hi ON hi.organization_id = $1 AND hi.slug = wi.slug
     JOIN live h ON h.organization_id = $1 AND h.slug = w.slug
     WHERE w.organization_id = $2 AND h.managed_by_template_agent_id IS NOT NULL

@@ -44,6 +44,7 @@ def diff(snapshot: Snapshot, kinds: Kinds, request: Request, actor: Actor, creat
         template_rows=len(snapshot.rows),
         request=request,
         targets=snapshot.targets,
+        unchanged=reach.unchanged,
         kinds={kind.name: kind.digest for kind in kinds},
         parents={kind.name: kind.parent.kind for kind in kinds if kind.parent},
         shapes=snapshot.shapes,

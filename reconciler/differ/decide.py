@@ -100,7 +100,9 @@ def _round(
                     address=address, organizations=tuple(sorted(here)), situation="ambiguous"
                 )
                 found = iter([Decision(kind, row, double, here, "ambiguous")])
+            reach.unchanged += len(here)
             for bare in found:
+                reach.unchanged -= len(bare.organizations)
                 decision = replace(bare, resolution=resolutions.get(address))
                 decisions.append(decision)
                 missing = frozenset(unwritten[address]) & decision.organizations

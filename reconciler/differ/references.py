@@ -18,6 +18,7 @@ class Reach:
     def __init__(self, template: frozenset[Address]) -> None:
         self.template = template
         self.missing: dict[Address, set[str]] = defaultdict(set)
+        self.unchanged = 0
         self.foreign: dict[Address, set[str]] = defaultdict(set)
 
     def unresolved(self, value: Value, organizations: frozenset[str]) -> frozenset[str]:

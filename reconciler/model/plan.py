@@ -44,10 +44,13 @@ class Request(Noun):
 class Plan(Noun):
     """Everything that an apply would do, and everything that it saw.
 
-    created_at and tool_version are the only parts that differ when the same request is
-    planned again in the same state. `kinds` are the digests of the declarations in use,
-    `parents` says to which kind's rows a kind's rows belong, `shapes` are the SQL types of the
-    columns, by kind, as the database had them.
+    created_at and tool_version are the only parts that differ when the same request is planned
+    again in the same state.
+
+    unchanged  how many rows are as the template has them
+    kinds      the digests of the declarations in use
+    parents    to which kind's rows a kind's rows belong
+    shapes     the SQL types of the columns, by kind, as the database had them
     """
 
     format_version: str = FORMAT_VERSION
@@ -61,6 +64,7 @@ class Plan(Noun):
     template_rows: int
     request: Request
     targets: tuple[Target, ...]
+    unchanged: int = 0
     kinds: dict[str, str]
     parents: dict[str, str] = Field(default_factory=dict)
     shapes: dict[str, dict[str, str]]

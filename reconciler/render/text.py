@@ -94,6 +94,8 @@ class _Text:
                 yield f"{'' if index else 'Targets':<10}{_target(target)}"
         else:
             yield f"Targets   {words.fleet(plan)}"
+        if plan.unchanged:
+            yield f"Unchanged {words.count(plan.unchanged, 'row')}"
         yield f"As        {escape.name(plan.actor.label)}, {plan.actor.mode}"
 
     def change(self, change: Change) -> Iterator[str]:

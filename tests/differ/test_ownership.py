@@ -223,6 +223,20 @@ def test_a_reference_to_a_row_that_will_be_missing_is_left_null_and_said() -> No
     assert (note.address, note.column, note.refers_to) == (OWNS, "inverse_type_id", OWNED_BY)
 
 
+def test_a_link_to_what_left_the_template_is_judged_alike_whatever_else_changes() -> None:
+    """`owned_by` died in the template, which goes on pointing at it; here it is an orphan."""
+    rows = [row for row in ROWS if row.address != OWNED_BY]
+    linked = relationship_type(OWNED_BY)
+    orphan = live(OWNED_BY, linked).model_copy(update={"orphan": True, "values": None})
+    # Equal to the template's row, it is settled and does not travel: its link stays.
+    assert planned(snapshot(orphan, rows=rows)).empty
+    # So when only its description differs, only its description changes.
+    older = live(OWNS, {**linked, "description": "Old"}, base={**linked, "description": "Old"})
+    (change,) = planned(snapshot(older, orphan, rows=rows)).changes
+    assert change.action == "update"
+    assert [one.column for one in change.fields] == ["description"]
+
+
 def test_an_orphan_is_noted_and_nothing_more() -> None:
     old = Address("entity_type.cheque")
     orphan = live(old, entity_type()).model_copy(update={"orphan": True, "values": None})
