@@ -82,35 +82,35 @@ def test_install_and_resync(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize("autocommit", [True, False])
-def test_an_open_connection_is_given_back_as_it_was(world: World, autocommit: bool) -> None:
+def test_an_open_connection_is_given_back_as_it_was(world: World) -> None:
     on_its_own = world.plan("birch").plan_id
     with psycopg.connect(world.dsn, autocommit=True, row_factory=dict_row) as connection:
         connection.execute("SET TimeZone = 'Asia/Tokyo'; SET DateStyle = 'German, DMY'")
         connection.execute("SET search_path = pg_catalog; SET statement_timeout = '1min'")
         settings = "SELECT name, setting FROM pg_settings ORDER BY name"
         before = connection.execute(settings).fetchall()
-        connection.autocommit = autocommit
         plan = library.plan(connection, "agent_pf", ["birch"], actor="user_ana")
         assert plan.plan_id == on_its_own
+        assert connection.autocommit is True
+        connection.autocommit = False
         made = install_agent_from_template(connection, "agent_pf", "org_birch", "user_ana")
         assert made.created
         assert connection.info.transaction_status == TransactionStatus.IDLE
         with pytest.raises(NotFoundError):
             resync_installed_agent(connection, "nope", "user_ana")
         assert connection.info.transaction_status == TransactionStatus.IDLE
-        assert connection.autocommit is autocommit
+        assert connection.autocommit is False
         assert resync_installed_agent(connection, made.agent_id, "user_ana").revision is None
         assert connection.execute(settings).fetchall() == before
 
 
-def test_a_connection_that_is_not_idle_is_refused(world: World) -> None:
-    with psycopg.connect(world.dsn) as connection:
+def test_a_connection_that_is_not_idle_is_refused(shared_world: World) -> None:
+    with psycopg.connect(shared_world.dsn) as connection:
         connection.execute("SELECT 1")
         with pytest.raises(ReconcilerError, match="inside a transaction\nHand over an idle"):
             install_agent_from_template(connection, "agent_pf", "org_birch", "user_ana")
         connection.rollback()
-        assert install_agent_from_template(connection, "agent_pf", "org_birch", "user_ana").created
+        assert not library.plan(connection, "agent_pf", ["birch"], actor="user_ana").empty
     with pytest.raises(ReconcilerError, match="connection is closed"):
         resync_installed_agent(connection, "agent_pf", "user_ana")
 

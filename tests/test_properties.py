@@ -75,17 +75,16 @@ UNION ALL SELECT 'relationship_type.' || slug, 0, xmin::text, '' FROM entity_rel
     WHERE organization_id = $1 AND deleted_at IS NULL AND status = 'active'"""
 # Every address of the template: a row of the tenant's in its way is skipped.
 NAMES = """
+WITH live AS (SELECT * FROM entity_relationship_types WHERE organization_id = $1
+              AND deleted_at IS NULL AND status = 'active')
 SELECT 'entity_type.' || slug, 0, '' FROM entity_types
     WHERE organization_id = $1 AND deleted_at IS NULL
-UNION ALL SELECT 'relationship_type.' || slug, 0, '' FROM entity_relationship_types
-    WHERE organization_id = $1 AND deleted_at IS NULL AND status = 'active'
-UNION SELECT concat_ws('/', 'relationship_rule.' || slug, source_entity_type_slug,
-                       target_entity_type_slug), 0, ''
-    FROM entity_relationship_types t JOIN entity_relationship_type_rules r
-    ON r.relationship_type_id = t.id WHERE organization_id = $1 AND t.deleted_at IS NULL
-    AND status = 'active' AND r.deleted_at IS NULL"""
+UNION SELECT 'relationship_type.' || slug, 0, '' FROM live
+UNION SELECT 'relationship_rule.' || concat_ws('/', slug, source_entity_type_slug,
+    target_entity_type_slug), 0, '' FROM live JOIN entity_relationship_type_rules r
+    ON r.relationship_type_id = live.id WHERE r.deleted_at IS NULL"""
 # By an oracle that shares nothing with the reader: managed rows that differ from the template's,
-# types that are neither there nor were ever placed, rules that are there twice by our doing.
+# types that are neither there nor ever were, rules that are there twice by our doing.
 STRAY = """
 WITH live AS (SELECT * FROM entity_relationship_types WHERE deleted_at IS NULL
               AND status = 'active')
@@ -98,12 +97,15 @@ SELECT 'type', w.id, w.slug, '' FROM entity_types w
         AND (h.name, h.description, h.metadata_schema::text)
             IS DISTINCT FROM (w.name, w.description, w.metadata_schema::text) END
 UNION ALL SELECT 'relation', w.id, w.slug, '' FROM live w
-    LEFT JOIN entity_relationship_types wi ON wi.id = w.inverse_type_id
-    LEFT JOIN live hi ON hi.organization_id = $1 AND hi.slug = wi.slug
     JOIN live h ON h.organization_id = $1 AND h.slug = w.slug
+    LEFT JOIN entity_relationship_types wi ON wi.id = w.inverse_type_id
+    LEFT JOIN entity_relationship_types hi ON hi.id = h.inverse_type_id
     WHERE w.organization_id = $2 AND h.managed_by_template_agent_id IS NOT NULL
-      AND (h.name, h.description, h.metadata_schema::text, h.inverse_type_id)
-          IS DISTINCT FROM (w.name, w.description, w.metadata_schema::text, hi.id)
+      AND ((h.name, h.description, h.metadata_schema::text)
+           IS DISTINCT FROM (w.name, w.description, w.metadata_schema::text)
+        OR hi.organization_id <> $1 OR hi.slug <> coalesce(wi.slug, '')
+        OR hi.id IS NULL AND EXISTS (SELECT 1 FROM live JOIN live there USING (slug)
+           WHERE live.id = wi.id AND there.organization_id = $1))
 UNION ALL SELECT 'rule', h.id, r.source_entity_type_slug, r.target_entity_type_slug
     FROM live h JOIN entity_relationship_type_rules r ON r.relationship_type_id = h.id
     JOIN reconcile.placement p ON p.row_id = r.id::text AND p.kind = 'relationship_rule'
@@ -186,12 +188,12 @@ class Town:
         assert (again.changes, again.conflicts) == ((), ()), self.log
 
 
-WHO, VALUE = st.sampled_from(["template", "tenant"]), st.sampled_from(["one", "two", "three"])
+WHO, VALUE = st.sampled_from(["template", "tenant"]), st.sampled_from(["one", "two"])
 RELATION = st.sampled_from(RELATIONS)
 
 
 def on_a_row(act: str, *more: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
-    """Somebody does something to a row of a type."""
+    """Somebody does this to a row."""
     return st.sampled_from(sorted(SLUGS)).flatmap(
         lambda table: st.tuples(
             st.just(act), WHO, st.just(table), st.sampled_from(SLUGS[table]), *more
@@ -256,7 +258,6 @@ def test_values_of_any_shape_arrive_as_they_were_written(
 ) -> None:
     world = shared_world
     town = Town.open(world)
-    # Then some are changed and some are new.
     later = dict(zip(sorted(first), second.values(), strict=False)) | second
     for values in (first, later):
         for slug, (name, description, schema, kinds) in values.items():

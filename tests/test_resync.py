@@ -130,6 +130,14 @@ def test_a_renamed_agent_stays_renamed(birch: World) -> None:
     assert {table for table, _ in written(birch, before)} == {"agents"}
 
 
+def test_a_column_that_is_not_written_again_collides_with_nothing(birch: World) -> None:
+    birch.sql("UPDATE agents SET name = 'Penny' WHERE organization_id = 'org_birch'")
+    birch.sql("CREATE UNIQUE INDEX any_agent ON agents (name)")
+    birch.sql("UPDATE agents SET description = 'New' WHERE id = 'agent_pf'")
+    plan = birch.plan("birch")
+    assert fields(plan).keys() == {("agent.agent_pf", "description")}
+
+
 def test_new_rows_arrive_alone_with_what_they_refer_to(birch: World) -> None:
     limits = row_id(birch, RELATIONS, "limits", HOME)
     new = {"organization_id": HOME, "name": "New"}
