@@ -47,9 +47,9 @@ class Builder:
         self.changes: list[Change] = []
         self.conflicts: list[Conflict] = []
         self.notes: list[Note] = []
-        self.collisions: dict[Address, dict[str, Collision]] = defaultdict(dict)
+        self.collisions: dict[Address, list[Collision]] = defaultdict(list)
         for collision in snapshot.collisions:
-            self.collisions[collision.address].setdefault(collision.organization, collision)
+            self.collisions[collision.address].append(collision)
 
     def add(self, decision: Decision) -> None:
         """Turn one decision into what the plan says of it."""
@@ -95,16 +95,29 @@ class Builder:
 
     def _write(self, decision: Decision) -> None:
         """Create, update or take over, less what collides and what cannot be referred to."""
-        organizations = self._without_collisions(decision)
+        creating = decision.verdict == "create"
+        organizations = decision.organizations
+        if creating:
+            organizations = self._without_collisions(decision, organizations, None)
         for group, values in self._resolved(decision, organizations):
-            if decision.verdict == "create":
+            if creating:
                 self._create(decision, group, values)
             else:
                 self._compare(decision, group, values)
 
-    def _without_collisions(self, decision: Decision) -> frozenset[str]:
-        in_the_way = self.collisions.get(decision.row.address, {})
-        collided = decision.organizations & in_the_way.keys()
+    def _without_collisions(
+        self,
+        decision: Decision,
+        organizations: frozenset[str],
+        changed: frozenset[str] | None,
+    ) -> frozenset[str]:
+        """Those in which nothing is in the way of a new row, or of these columns changing."""
+        in_the_way = {
+            collision.organization: collision
+            for collision in self.collisions.get(decision.row.address, ())
+            if changed is None or collision.speaks_of & changed
+        }
+        collided = organizations & in_the_way.keys()
         if collided and decision.resolution and decision.resolution.action == "skip":
             self._skip(decision, collided, "unique_collision")
         else:
@@ -119,7 +132,7 @@ class Builder:
                 )
                 for organization in _sorted(collided)
             ]
-        return decision.organizations - collided
+        return organizations - collided
 
     def _resolved(
         self, decision: Decision, organizations: frozenset[str]
@@ -208,6 +221,10 @@ class Builder:
             KeptEdit(address=address, targets=targets, column=column) for column in found.kept
         ]
         fields = tuple(found.fields)
+        changed = frozenset(one.column for one in fields)
+        targets = _sorted(self._without_collisions(decision, group, changed))
+        if not targets:
+            return
         if decision.taken_over:
             self.changes.append(
                 Adopt(

@@ -108,12 +108,17 @@ class State(Noun):
 
 
 class Collision(Noun):
-    """A planned row would violate a unique index, because of the row that is named here."""
+    """A planned row would violate a unique index, because of the row that is named here.
+
+    columns  what the index is over, as PostgreSQL writes it: columns and expressions
+    speaks_of  all columns that it depends on; a row in which none of them changes is safe
+    """
 
     address: Address
     organization: str
     index: str
     columns: tuple[str, ...]
+    speaks_of: frozenset[str]
     other_id: str
     other_organization: str | None
 

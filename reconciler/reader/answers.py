@@ -22,7 +22,7 @@ from reconciler.model.snapshot import (
 )
 from reconciler.model.value import Value, Values
 from reconciler.reader.decode import decode
-from reconciler.sql.questions import Questions
+from reconciler.sql.questions import Questions, speaks_of
 from reconciler.sql.states import FIXED, states
 from reconciler.sql.tree import Statement
 
@@ -47,7 +47,7 @@ def ask(
             questions.orphans(kind),
         ]
     in_the_way = [
-        (kind, index.name, index.expressions, statement)
+        (kind, index, statement)
         for kind in opening.kinds
         for index in opening.catalog[kind.db_schema, kind.table].unique
         if (statement := questions.collisions(kind, index)) is not None
@@ -69,12 +69,13 @@ def ask(
         Collision(
             address=Address.of(kind.name, tuple(key)),
             organization=organization,
-            index=name,
-            columns=columns,
+            index=index.name,
+            columns=index.expressions,
+            speaks_of=speaks_of(index),
             other_id=other,
             other_organization=other_organization,
         )
-        for (kind, name, columns, _), answer in zip(in_the_way, answers, strict=True)
+        for (kind, index, _), answer in zip(in_the_way, answers, strict=True)
         for *key, organization, other, other_organization in answer
     ]
     return tuple(rows), tuple(ambiguous), tuple(seen), tuple(collisions)

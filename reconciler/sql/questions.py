@@ -130,11 +130,7 @@ class Questions:
         """
         expressions = [parse_one(text, dialect=DIALECT) for text in index.expressions]
         predicate = parse_one(index.predicate, dialect=DIALECT) if index.predicate else None
-        spoken = {
-            found.name
-            for tree in (*expressions, *([predicate] if predicate else []))
-            for found in tree.find_all(exp.Column)
-        }
+        spoken = speaks_of(index)
         # A new row is live, as the template's is.
         carried = {managed.name for managed in kind.columns if not managed.references}
         carried.update(columns_of(kind.live) if kind.live else ())
@@ -229,3 +225,13 @@ class Questions:
                 equal(column("p", "key"), array(list(keys))),
             )
         )
+
+
+def speaks_of(index: UniqueIndex) -> frozenset[str]:
+    """The columns that an index depends on."""
+    texts = (*index.expressions, *([index.predicate] if index.predicate else []))
+    return frozenset(
+        column.name
+        for text in texts
+        for column in parse_one(text, dialect=DIALECT).find_all(exp.Column)
+    )

@@ -105,6 +105,7 @@ COLLISION = Collision(
     organization=ACME,
     index="everybody_key",
     columns=("slug",),
+    speaks_of=frozenset({"name"}),
     other_id="4711",
     other_organization="org_other",
 )
