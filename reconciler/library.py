@@ -21,9 +21,11 @@ from reconciler.errors import (
     ConflictsError,
     NotFoundError,
     OutcomeUnknownError,
+    PlanFileError,
     ReconcilerError,
     StalePlanError,
 )
+from reconciler.kinds import Kinds
 from reconciler.ledger import install as installing
 from reconciler.model.address import Address
 from reconciler.model.outcome import Installation, Outcome
@@ -59,6 +61,10 @@ def plan(
     Raises NotFoundError, RefusedError, NotAuthorisedError, SchemaMismatchError, KindError...
     """
     loaded = kind_files.load(kinds)
+    if isinstance(targets, str):
+        raise ReconcilerError(
+            f"targets is the text {targets!r}", hint="Hand over a list, of one perhaps."
+        )
     if not targets:
         raise NotFoundError("no target was named", hint="Name at least one: --target ORG.")
     with session(database) as connection:
@@ -86,7 +92,7 @@ def apply(
     Where the connection is lost while committing, the outcome is looked up on a new one; on a
     connection of the caller's, OutcomeUnknownError is raised instead.
     """
-    loaded = kind_files.load(kinds)
+    loaded = _kinds_of(plan, kinds)
     try:
         with session(database) as connection:
             return applier.apply(connection, plan, loaded, lock_timeout)
@@ -163,9 +169,21 @@ def init_script() -> str:
 
 def preview(plan: Plan, *, kinds: Path | None = None) -> str:
     """The statements that an apply of this plan would send, as text to read."""
-    loaded = kind_files.load(kinds)
+    loaded = _kinds_of(plan, kinds)
     check(plan, loaded)
     return preview_statements(plan, loaded)
+
+
+def _kinds_of(plan: Plan, directory: Path | None) -> Kinds:
+    """The kinds that a plan speaks of."""
+    loaded = kind_files.load(directory)
+    unknown = sorted(plan.kinds.keys() - {kind.name for kind in loaded})
+    if unknown:
+        raise PlanFileError(
+            f"the plan speaks of {', '.join(unknown)}, and no such kind is declared here",
+            hint="Name the directory of the kinds that it was made with: --kinds DIR.",
+        )
+    return tuple(kind for kind in loaded if kind.name in plan.kinds)
 
 
 def _in_the_way(made: Plan) -> ConflictsError:

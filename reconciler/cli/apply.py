@@ -28,6 +28,7 @@ _APPROVAL = "yes"
     "lock-timeout",
     default="10s",
     show_default=True,
+    callback=options.duration,
     metavar="TIME",
     help="How long to wait for another writer.",
 )
@@ -72,10 +73,12 @@ def apply(
     session.own_codes = True
     session.untouched = True
     if _is_file(plan_or_template):
-        if targets or name or adopt or skip or take:
+        source = click.get_current_context().get_parameter_source("actor")
+        named = source is click.core.ParameterSource.COMMANDLINE
+        if targets or named or name or adopt or skip or take:
             raise click.UsageError(
                 f"{plan_or_template} is taken for a saved plan, which says all this itself: "
-                "leave out --target, --name, --adopt, --skip and --take."
+                "leave out --target, --as, --name, --adopt, --skip and --take."
             )
     elif not targets:
         raise click.UsageError(

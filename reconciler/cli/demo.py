@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -40,30 +41,32 @@ def demo(keep: bool) -> None:
     directory = Path("reconcile-demo")
     directory.mkdir(exist_ok=True)
     _play(dsn, directory)
+    url = shlex.quote(server.url(_DATABASE))
     click.echo(
         f"\nThe plan files are in {directory}/, and the database goes on running:\n"
-        f"  cd {directory} && export {_VARIABLE}='{dsn}'\n"
+        f"  cd {directory} && export {_VARIABLE}={url}\n"
         "  reconcile dev stop      ends it"
     )
 
 
 def _play(dsn: str, directory: Path) -> None:
     from reconciler.cli import main
-    from reconciler.demo import play, prepare
+    from reconciler.demo import create, fill, play
 
     click.echo("A PostgreSQL of its own is running, with a template and two tenants.\n")
-    click.echo("$ reconcile init")
-    for installed in prepare(dsn):
-        click.echo(f"  + {installed}")
+    create(dsn)
 
     def run(words: Sequence[str]) -> int:
         sys.stdout.flush()
-        code = main(list(words))
+        code = main(list(words), nested=True)
         sys.stdout.flush()
         sys.stderr.flush()
         return code
 
     with _environment(dsn, directory):
+        click.echo("$ reconcile init")
+        run(["init"])
+        fill(dsn)
         play(dsn, run, click.echo)
 
 

@@ -92,6 +92,15 @@ asking = option(
 )
 
 
+def duration(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """A time as PostgreSQL's settings have it; click's signature."""
+    if not re.fullmatch(r"[0-9]+ ?(ms|s|min|h|d)", value):
+        raise click.BadParameter(
+            f"{value!r} is no time: write 500ms, 10s or 2min.", context, parameter
+        )
+    return value
+
+
 def planning(*, required: bool) -> Callable[[_Command], _Command]:
     """The options that say what to plan; `required` ones where there is no other way."""
     decorators = (
@@ -108,27 +117,27 @@ def planning(*, required: bool) -> Callable[[_Command], _Command]:
             "actor",
             envvar="RECONCILE_AS",
             metavar="USER",
-            help="In whose name: a member of the targets, by id or e-mail address"
-            " (also: RECONCILE_AS). Without it as operator.",
+            help="In whose name: a user, by id or e-mail address, who is owner or admin of every"
+            " target (also: RECONCILE_AS). Without it as operator.",
         ),
         option("name", metavar="NAME", help="How a newly installed agent is called."),
         option(
             "adopt",
             multiple=True,
             metavar="ADDRESS",
-            help="Take over this row of the tenant's own people; repeatable.",
+            help="Resolve a conflict: take over this row of the tenant's own people; repeatable.",
         ),
         option(
             "skip",
             multiple=True,
             metavar="ADDRESS",
-            help="Leave this row as it is; repeatable.",
+            help="Resolve a conflict: leave this row as it is; repeatable.",
         ),
         option(
             "take",
             multiple=True,
             metavar="ADDRESS",
-            help="Take over this row of another template; repeatable.",
+            help="Resolve a conflict: take over this row of another template; repeatable.",
         ),
     )
 

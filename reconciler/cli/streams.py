@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -16,7 +17,11 @@ from reconciler.render import DEFAULT_WIDTH
 
 
 def prepare() -> None:
-    """Have characters that a terminal cannot show written as escapes, instead of failing."""
+    """Have characters that a terminal cannot show written as escapes, instead of failing.
+
+    What psycopg would log on its own is said by our own errors.
+    """
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

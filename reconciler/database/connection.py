@@ -77,7 +77,7 @@ def _understand(conninfo: str) -> None:
         # What libpq says of it quotes it, and any part of it may be the password.
         raise DatabaseError(
             "the connection string cannot be read: it is neither a URL nor words like host=...",
-            hint="Write postgresql://user:password@host/database (a % as %25), or "
+            hint="Write postgresql://user@host/database (a % in it as %25), or "
             "host=... dbname=... with quotes around what has spaces.",
         ) from None
 

@@ -14,13 +14,24 @@ from reconciler.ledger import install
 _WIDTH = 88
 
 
-def prepare(dsn: str) -> list[str]:
-    """Make the demo's world in an empty database; says what `reconcile init` installed."""
+def prepare(dsn: str) -> None:
+    """Make the demo's world in an empty database, with all that `reconcile init` installs."""
+    create(dsn)
+    with session(dsn) as connection:
+        install.install(connection)
+    fill(dsn)
+
+
+def create(dsn: str) -> None:
+    """The platform's tables."""
     with session(dsn) as connection:
         create_tables(connection)
-        installed = install.install(connection)
+
+
+def fill(dsn: str) -> None:
+    """The template and the tenants."""
+    with session(dsn) as connection:
         seed(connection)
-    return installed
 
 
 def play(dsn: str, run: Callable[[Sequence[str]], int], say: Callable[[str], None]) -> None:

@@ -32,7 +32,7 @@ def diff(snapshot: Snapshot, kinds: Kinds, request: Request, actor: Actor, creat
     builder = Builder(snapshot, reach, request.name)
     for decision in decisions:
         builder.add(decision)
-    builder.orphans()
+    builder.finish(request.resolutions)
     order = {kind.name: place for place, kind in enumerate(kinds)}
     plan = Plan(
         created_at=created_at,

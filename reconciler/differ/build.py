@@ -25,12 +25,15 @@ from reconciler.model.conflict import (
 from reconciler.model.note import (
     DeletedByTenant,
     KeptEdit,
+    NeedlessFlag,
     NoBase,
     Note,
     Orphaned,
     Skipped,
     Unlinked,
+    WithParent,
 )
+from reconciler.model.plan import Resolution
 from reconciler.model.snapshot import Collision, Snapshot
 from reconciler.model.value import Ref, Value, Values
 
@@ -47,6 +50,7 @@ class Builder:
         self.changes: list[Change] = []
         self.conflicts: list[Conflict] = []
         self.notes: list[Note] = []
+        self.resolved: set[Address] = set()
         self.collisions: dict[Address, list[Collision]] = defaultdict(list)
         for collision in snapshot.collisions:
             self.collisions[collision.address].append(collision)
@@ -66,14 +70,23 @@ class Builder:
                 self._conflict(decision, organization) for organization in _sorted(organizations)
             ]
 
-    def orphans(self) -> None:
-        """Note the rows of ours that the template no longer has."""
+    def finish(self, resolutions: Iterable[Resolution]) -> None:
+        """Note what no decision speaks of: orphans, children left out, flags without a use."""
+        for address, organizations in self.reach.left_out:
+            self.notes.append(WithParent(address=address, targets=_sorted(organizations)))
+        everywhere = tuple(target.organization.id for target in self.snapshot.targets)
+        for one in resolutions:
+            if one.address not in self.resolved:
+                self.notes.append(
+                    NeedlessFlag(address=one.address, targets=everywhere, action=one.action)
+                )
         for state in self.snapshot.states:
             if state.orphan:
                 self.notes.append(Orphaned(address=state.address, targets=state.organizations))
 
     def _skip(self, decision: Decision, organizations: Iterable[str], reason: str) -> None:
         targets = _sorted(organizations)
+        self.resolved.add(decision.row.address)
         self.notes.append(Skipped(address=decision.row.address, targets=targets, reason=reason))
 
     def _conflict(self, decision: Decision, target: str) -> Conflict:
@@ -226,6 +239,7 @@ class Builder:
         if not targets:
             return
         if decision.taken_over:
+            self.resolved.add(address)
             self.changes.append(
                 Adopt(
                     address=address,

@@ -92,6 +92,8 @@ def _round(
         for row in rows[kind.name]:
             address = row.address
             here = everywhere - _without_parent(kind, address, reach)
+            if here != everywhere:
+                reach.left_out.append((address, everywhere - here))
             reach.missing[address] |= everywhere - here
             reach.foreign[address] |= everywhere - here
             found = _verdicts(kind, row, states[address], here, ownership)

@@ -13,12 +13,15 @@ class Reach:
 
     missing  organisations without a live row at the address
     foreign  organisations where the row is not ours, so that its children are not either
+    left_out   children that are left out for that reason, and where
+    unchanged  how many rows are as the template has them already
     """
 
     def __init__(self, template: frozenset[Address]) -> None:
         self.template = template
         self.missing: dict[Address, set[str]] = defaultdict(set)
         self.unchanged = 0
+        self.left_out: list[tuple[Address, frozenset[str]]] = []
         self.foreign: dict[Address, set[str]] = defaultdict(set)
 
     def unresolved(self, value: Value, organizations: frozenset[str]) -> frozenset[str]:

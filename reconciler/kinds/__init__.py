@@ -24,6 +24,7 @@ def load(directory: Path | None = None) -> Kinds:
     """
     mistakes: list[str] = []
     declared: dict[str, str] = {}
+    unfit_names: set[str] = set()
     kinds: list[Kind] = []
     for name, content in _files(directory):
         try:
@@ -38,6 +39,7 @@ def load(directory: Path | None = None) -> Kinds:
             unfit = [*(f"{name}: {line}" for line in _fields(error)), *unfit]
         if unfit:
             mistakes += unfit
+            unfit_names.add(str(given.get("kind")))
             continue
         if kind.name in declared:
             mistakes.append(
@@ -46,8 +48,7 @@ def load(directory: Path | None = None) -> Kinds:
             continue
         declared[kind.name] = name
         kinds.append(kind)
-    if not mistakes:
-        mistakes.extend(_between(kinds, declared))
+    mistakes.extend(_between(kinds, declared, unfit_names))
     if mistakes:
         raise KindError(
             f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in kind files:\n  "
@@ -86,8 +87,8 @@ def _fields(error: ValidationError) -> Iterator[str]:
         yield f"{field}: {message}" if field else message
 
 
-def _between(kinds: list[Kind], declared: dict[str, str]) -> Iterator[str]:
-    names = {kind.name for kind in kinds}
+def _between(kinds: list[Kind], declared: dict[str, str], unfit_names: set[str]) -> Iterator[str]:
+    names = {kind.name for kind in kinds} | unfit_names
     for kind in kinds:
         file = declared[kind.name]
         if kind.parent and kind.parent.kind not in names:
@@ -102,6 +103,6 @@ def _between(kinds: list[Kind], declared: dict[str, str]) -> Iterator[str]:
     for extra in installs[1:]:
         yield f"{declared[extra.name]}: installs: {installs[0].name!r} is the installed kind"
     try:
-        in_order(kinds)
+        in_order(kind for kind in kinds if not unfit_names)
     except ValueError as error:
         yield str(error)

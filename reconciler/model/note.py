@@ -54,6 +54,23 @@ class KeptEdit(Noun):
     column: str
 
 
+class WithParent(Noun):
+    """A row of the template that is left out, because what it belongs to is not ours."""
+
+    about: Literal["with_parent"] = "with_parent"
+    address: Address
+    targets: tuple[str, ...]
+
+
+class NeedlessFlag(Noun):
+    """A flag named this row, and there is no conflict that it could resolve."""
+
+    about: Literal["needless_flag"] = "needless_flag"
+    address: Address
+    targets: tuple[str, ...]
+    action: Literal["skip", "adopt", "take"]
+
+
 class NoBase(Noun):
     """Nothing is known of what was applied before, so the row was compared two ways."""
 
@@ -63,6 +80,6 @@ class NoBase(Noun):
 
 
 Note = Annotated[
-    DeletedByTenant | Skipped | Orphaned | Unlinked | KeptEdit | NoBase,
+    DeletedByTenant | Skipped | Orphaned | Unlinked | KeptEdit | WithParent | NeedlessFlag | NoBase,
     Field(discriminator="about"),
 ]

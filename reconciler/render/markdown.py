@@ -16,6 +16,7 @@ from reconciler.model.change import Adopt, Change, Create
 from reconciler.model.conflict import Conflict, EditedBoth
 from reconciler.model.note import Note
 from reconciler.model.plan import Plan
+from reconciler.model.snapshot import Target
 from reconciler.render import diff, escape, reasons, words
 from reconciler.render.outline import (
     WIDE,
@@ -24,6 +25,7 @@ from reconciler.render.outline import (
     folded,
     note_groups,
     overwrites,
+    place,
     risky,
 )
 
@@ -89,7 +91,8 @@ class _Markdown:
         self.verbose = verbose
         self.names = Names(plan)
         self.folded = {} if verbose else folded(plan)
-        self.hidden = {child.address for some in self.folded.values() for child in some}
+        self.hidden = {place(child) for some in self.folded.values() for child in some}
+        self.rows = Counter(target for change in plan.changes for target in change.targets)
         self.page = _Page(limit)
 
     def text(self) -> str:
@@ -100,12 +103,14 @@ class _Markdown:
         self.page.section("Conflicts", "conflict", map(self.conflicts, conflict_groups(self.plan)))
         self.page.section("Look twice", "risky change", map(self.risk, risky(self.plan)))
         self.page.section("Changes", "change", map(self.change, self.shown()))
+        if not self.names.one:
+            self.page.section("Targets", "target", map(self.target, self.plan.targets))
         self.page.section("Left alone", "note", map(self.notes, note_groups(self.plan)))
         return self.page.text()
 
     def shown(self) -> list[Change]:
         """The changes that have a line of their own."""
-        return [change for change in self.plan.changes if change.address not in self.hidden]
+        return [change for change in self.plan.changes if place(change) not in self.hidden]
 
     def title(self) -> str:
         """The template and where it goes."""
@@ -136,8 +141,8 @@ class _Markdown:
         if not self.names.one:
             lines.append(f"Targets {words.fleet(plan)}.")
         lines.append(
-            f"Made {words.day(plan.created_at)} in the name of {_say(plan.actor.label)} "
-            f"({plan.actor.mode}) from {_say(plan.template.agent_id)} of "
+            f"Made {words.day(plan.created_at)} in the name of {words.actor(plan, _say)} "
+            f"from {_say(plan.template.agent_id)} of "
             f"{_say(plan.template.organization.slug)} in database {_say(plan.database.name)}; "
             f"fingerprint {_say(plan.fingerprint[:12])}, plan {_say(plan.plan_id[:12])}."
         )
@@ -197,8 +202,15 @@ class _Markdown:
     def summary(self, change: Change, say: words.Say) -> str:
         """What a change amounts to, and how many targets it reaches."""
         reach = words.reach(change.targets, self.names, say)
-        with_it = words.belongings(self.folded.get(change.address, ()))
+        with_it = words.belongings(self.folded.get(place(change), ()))
         return ", ".join(filter(None, [words.summary(change, self.plan, say), with_it, reach]))
+
+    def target(self, target: Target) -> tuple[str, int]:
+        """One of several targets: whether it has the template, and how much changes there."""
+        name = f"{_say(target.organization.slug)} ({_say(target.organization.id)})"
+        state = f"installed as {_say(target.agent_id)}" if target.agent_id else "not installed yet"
+        rows = self.rows[target.organization.id]
+        return f"- {name}: {state}, {words.count(rows, 'change') if rows else 'no changes'}", 1
 
     def notes(self, group: Sequence[Note]) -> tuple[str, int]:
         """Notes of one sort, with their rows."""

@@ -20,11 +20,13 @@ from reconciler.model.conflict import (
 from reconciler.model.note import (
     DeletedByTenant,
     KeptEdit,
+    NeedlessFlag,
     NoBase,
     Note,
     Orphaned,
     Skipped,
     Unlinked,
+    WithParent,
 )
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import Author
@@ -53,23 +55,31 @@ def changes_by_kind(plan: Plan) -> list[tuple[Change, ...]]:
     return _grouped((change.address.kind, change) for change in plan.changes)
 
 
-def folded(plan: Plan) -> dict[Address, list[Create]]:
-    """New rows that say nothing but that they belong to another new row, by that row.
+Folded = dict[tuple[Address, tuple[str, ...]], list[Create]]
+
+
+def folded(plan: Plan) -> Folded:
+    """New rows that say nothing but that they belong to another new row, by that row and targets.
 
     A relationship rule is nothing but its key: where its relationship type is new in the same
     targets, people read how many there are, and find each under --verbose.
     """
-    new = {change.address: change.targets for change in plan.changes if isinstance(change, Create)}
-    found: dict[Address, list[Create]] = {}
+    new = {place(change) for change in plan.changes if isinstance(change, Create)}
+    found: Folded = {}
     for change in plan.changes:
         kind = plan.parents.get(change.address.kind)
         if not isinstance(change, Create) or change.values or kind is None:
             continue
         for width in range(1, len(change.address.key)):
             parent = Address.of(kind, change.address.key[:width])
-            if new.get(parent) == change.targets:
-                found.setdefault(parent, []).append(change)
+            if (parent, change.targets) in new:
+                found.setdefault((parent, change.targets), []).append(change)
     return found
+
+
+def place(change: Change) -> tuple[Address, tuple[str, ...]]:
+    """What tells a change from all others of its plan."""
+    return change.address, change.targets
 
 
 def conflict_groups(plan: Plan) -> list[tuple[Conflict, ...]]:
@@ -145,7 +155,15 @@ def _person(author: Author | None) -> Hashable:
 
 def _matter(note: Note) -> Sequence[Hashable]:
     match note:
-        case DeletedByTenant() | Orphaned() | NoBase() | Unlinked() | KeptEdit():
+        case (
+            DeletedByTenant()
+            | Orphaned()
+            | NoBase()
+            | Unlinked()
+            | KeptEdit()
+            | WithParent()
+            | NeedlessFlag()
+        ):
             return (note.about,)
         case Skipped():
             return note.about, note.reason

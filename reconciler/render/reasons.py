@@ -98,7 +98,7 @@ def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
         return tuple(f"--{flag} {shlex.quote(address)}" for address in addresses)
 
     keep = Remedy("Keep as it is", flags("skip"), "the template's row is left out")
-    leave = Remedy("Leave it out", flags("skip"), "the template's row does not arrive")
+    leave = Remedy("Leave it", flags("skip"), "nothing changes at this row")
     match first:
         case UserAuthored():
             return Remedy("Take it over", flags("adopt"), "the template's values win"), keep
@@ -109,13 +109,13 @@ def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
         case Ambiguous(where="template"):
             return _by_hand("Make it one", "retire all but one in the template"), leave
         case Ambiguous():
-            return _by_hand("Make it one", "retire all but one in the target"), keep
+            return _by_hand("Make it one", "retire all but one in the target"), leave
         case UniqueCollision():
             return _by_hand("Make room", "rename or delete the other row"), leave
         case MissingReference():
             return _by_hand("Let it arrive", "settle the row that it points at"), leave
         case EditedBoth():
-            return _by_hand("Agree", "set the same value on both sides"), keep
+            return _by_hand("Agree", "set the same value on both sides"), leave
         case _:
             assert_never(first)
 

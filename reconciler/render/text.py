@@ -18,6 +18,7 @@ from reconciler.render.outline import (
     conflict_groups,
     folded,
     note_groups,
+    place,
 )
 
 CONFLICTS_SHOWN: Final = 50
@@ -52,8 +53,8 @@ class _Text:
         self.verbose = verbose
         self.names = Names(plan)
         self.folded = {} if verbose else folded(plan)
-        self.hidden = {child.address for some in self.folded.values() for child in some}
-        shown = [one for one in plan.changes if one.address not in self.hidden]
+        self.hidden = {place(child) for some in self.folded.values() for child in some}
+        shown = [one for one in plan.changes if place(one) not in self.hidden]
         left = [len(words.row(one.address)) for one in (*shown, *plan.conflicts)]
         self.left = min(_WIDEST_LEFT, max(left, default=0))
 
@@ -61,7 +62,7 @@ class _Text:
         """The plan's lines: what it is about, what changes, what is in the way, what stays."""
         yield from self.header()
         for changes in changes_by_kind(self.plan):
-            shown = [change for change in changes if change.address not in self.hidden]
+            shown = [change for change in changes if place(change) not in self.hidden]
             if shown:
                 yield ""
             for change in shown:
@@ -96,12 +97,12 @@ class _Text:
             yield f"Targets   {words.fleet(plan)}"
         if plan.unchanged:
             yield f"Unchanged {words.count(plan.unchanged, 'row')}"
-        yield f"As        {escape.name(plan.actor.label)}, {plan.actor.mode}"
+        yield f"As        {words.actor(plan, escape.name)}"
 
     def change(self, change: Change) -> Iterator[str]:
         """One row: what happens to it, and below it the columns."""
         right = [words.summary(change, self.plan, escape.name)]
-        right += [words.belongings(self.folded.get(change.address, ()))]
+        right += [words.belongings(self.folded.get(place(change), ()))]
         right += [words.reach(change.targets, self.names, escape.name)]
         yield self.headline(words.SYMBOLS[change.action], words.row(change.address), right)
         room = self.width - _INDENT

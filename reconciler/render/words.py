@@ -17,11 +17,13 @@ from reconciler.model.change import Adopt, Change, Create, Update
 from reconciler.model.note import (
     DeletedByTenant,
     KeptEdit,
+    NeedlessFlag,
     NoBase,
     Note,
     Orphaned,
     Skipped,
     Unlinked,
+    WithParent,
 )
 from reconciler.model.plan import Plan, Request
 from reconciler.model.value import Json, Ref, Values
@@ -80,6 +82,12 @@ def belongings(children: Sequence[Create]) -> str:
     )
 
 
+def actor(plan: Plan, say: Say) -> str:
+    """In whose name the plan is made."""
+    operator = ", as operator" if plan.actor.mode == "operator" else ""
+    return say(plan.actor.label) + operator
+
+
 def reach(targets: Sequence[str], names: Names, say: Say) -> str:
     """Which targets a change reaches; nothing where the plan has only one."""
     if names.one:
@@ -105,6 +113,10 @@ def note_title(group: Sequence[Note], say: Say) -> str:
             return f"{count(number, 'optional reference')} left empty"
         case KeptEdit():
             return f"{count(number, 'field')} edited by the tenant and kept"
+        case WithParent():
+            return f"{rows} that belong to a row that is left alone"
+        case NeedlessFlag():
+            return f"{count(len(group), 'flag')} without a use"
         case NoBase():
             return f"{rows} compared without knowing what was applied before"
         case _:
@@ -116,9 +128,11 @@ def note_detail(note: Note, say: Say) -> str:
     match note:
         case Unlinked():
             return f"{say(note.column)}: no {say(row(note.refers_to))}"
+        case NeedlessFlag():
+            return f"--{note.action}: no conflict there that it fits"
         case KeptEdit():
             return say(note.column)
-        case DeletedByTenant() | Skipped() | Orphaned() | NoBase():
+        case DeletedByTenant() | Skipped() | Orphaned() | NoBase() | WithParent():
             return ""
         case _:
             assert_never(note)

@@ -177,14 +177,15 @@ def test_planned_applied_and_planned_again(shop: Shop) -> None:
 def test_each_type_is_updated_to_the_last_digit_and_nothing_else_is(shop: Shop) -> None:
     shop.install()
     asset = f"organization_id = '{shop.public}' AND slug = 'asset'"
-    for columns in [
-        {"order": "12345678901234567890.10", "validFrom": "'2026-03-29 02:30:00.123457+02'"},
-        {"order": "1e100", "tags": "ARRAY['a']", "active": "true", "secret": "'another'"},
-        {"rate": "'NaN'", "day": "'0044-03-15 BC'", "raw": '\'{"a": [1.1], "b": 1e400}\''},
-        {"rate": "NULL", "tags": "'{}'", "validFrom": "'infinity'", "raw": "'null'"},
-        {"rate": "1.100001", "span": "'-1 mons'", "type_id": "NULL"},
-        {"secret": "NULL", "type_id": f"(SELECT id FROM entity_types WHERE {asset})"},
-    ]:
+    steps = [
+        {"order": "12345678901234567890.10", "validFrom": "'2026-03-29 02:30:00.123457+02'",
+         "tags": "ARRAY['a']", "active": "true", "secret": "'another'", "rate": "'NaN'"},
+        {"order": "1e100", "tags": "'{}'", "validFrom": "'infinity'", "span": "'-1 mons'",
+         "raw": "'{\"a\": [1.1], \"b\": 1e400}'", "day": "'0044-03-15 BC'", "type_id": "NULL"},
+        {"rate": "NULL", "raw": "'null'", "secret": "NULL"},
+        {"rate": "1.100001", "type_id": f"(SELECT id FROM entity_types WHERE {asset})"},
+    ]  # fmt: skip
+    for columns in steps:
         shop.update(shop.public, **columns)
         plan = shop.plan()
         assert fields(plan) == {ADDRESS: sorted(columns)}
