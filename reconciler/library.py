@@ -14,8 +14,8 @@ from typing import Final
 from reconciler import applier, differ, reader
 from reconciler import kinds as kind_files
 from reconciler.applier.refusals import again
-from reconciler.database.connection import Database, session, transaction
-from reconciler.database.platform import installed_from
+from reconciler.database.connection import Database, run, session, transaction
+from reconciler.database.platform import SETTINGS, installed_from
 from reconciler.differ.check import check
 from reconciler.errors import (
     ConflictsError,
@@ -136,6 +136,7 @@ def resync_installed_agent(
 
 def _installed_from(database: Database, agent: str) -> tuple[str, str]:
     with session(database) as connection, transaction(connection, read_only=True):
+        run(connection, [SETTINGS])
         return installed_from(connection, agent)
 
 

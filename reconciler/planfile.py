@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from reconciler.errors import PlanFileError
 from reconciler.model.canonical import Number, parse, pretty
 from reconciler.model.plan import FORMAT_VERSION, Plan
+from reconciler.model.value import FROM_FILE
 
 STDIN: Final = "-"
 
@@ -46,7 +47,7 @@ def loads(text: str) -> Plan:
     if "plan_id" not in content:
         raise _misshapen(["plan_id: is missing"])
     try:
-        plan = Plan.model_validate(content)
+        plan = Plan.model_validate(content, context=FROM_FILE)
         meaning = plan.meaning()
     except ValidationError as error:
         raise _misshapen(_mistakes(error, content)) from error

@@ -1,3 +1,8 @@
 """Fixtures by subject, each in a file of its own."""
 
-pytest_plugins = ["tests.fixtures.server", "tests.fixtures.world", "tests.fixtures.golden"]
+pytest_plugins = [
+    "tests.fixtures.server",
+    "tests.fixtures.world",
+    "tests.fixtures.golden",
+    "tests.fixtures.embedded",
+]

@@ -17,35 +17,27 @@ from tests.fixtures.world import World
 # Each example is some plans and applies on a real server, so few of them, and no shrinking.
 SLOW = settings(
     deadline=None,
-    max_examples=5,
+    max_examples=4,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 TYPES, RELATIONS = ("a", "b", "c", "d"), ("r", "s", "t")
 SLUGS = {"entity_types": TYPES, "entity_relationship_types": RELATIONS}
-DEATHS = {
-    "entity_types": ("DELETE FROM {}", "UPDATE {} SET deleted_at = now()"),
-    "entity_relationship_types": (
-        "DELETE FROM {}",
-        "UPDATE {} SET deleted_at = now()",
-        "UPDATE {} SET status = 'archived'",
-        "UPDATE {} SET status = 'archived', deleted_at = now()",
-    ),
-}
+DEATH = ("DELETE FROM {}", "UPDATE {} SET deleted_at = now()")
+ARCHIVED = ("UPDATE {} SET status = 'archived'", DEATH[1] + ", status = 'archived'")
+DEATHS = {"entity_types": DEATH, "entity_relationship_types": (*DEATH, *ARCHIVED)}
 INVERSE = """UPDATE entity_relationship_types t SET inverse_type_id =
     (SELECT id FROM entity_relationship_types i WHERE i.organization_id = t.organization_id
      AND i.slug = %s AND i.status = 'active' LIMIT 1) WHERE organization_id = %s AND slug = %s"""
 UNDER = "(SELECT id FROM entity_relationship_types WHERE organization_id = %s AND slug = %s)"
+RULE = """INSERT INTO entity_relationship_type_rules (relationship_type_id,
+    source_entity_type_slug, target_entity_type_slug) SELECT id, 'a', '{}'
+    FROM entity_relationship_types WHERE organization_id = %s AND slug = %s"""
 RULES = (
     f"DELETE FROM entity_relationship_type_rules WHERE relationship_type_id IN {UNDER}",
     "UPDATE entity_relationship_type_rules SET deleted_at = now() "
     f"WHERE relationship_type_id IN {UNDER}",
-    "INSERT INTO entity_relationship_type_rules (relationship_type_id, source_entity_type_slug, "
-    "target_entity_type_slug) SELECT id, 'a', 'a' FROM entity_relationship_types "
-    "WHERE organization_id = %s AND slug = %s",
-    "INSERT INTO entity_relationship_type_rules (relationship_type_id, source_entity_type_slug, "
-    "target_entity_type_slug) SELECT id, 'a', 'b' FROM entity_relationship_types "
-    "WHERE organization_id = %s AND slug = %s",
+    *(RULE.format(target) for target in "ab"),
 )
 # The tenant's own rows, and whatever is dead: never written by an apply.
 FROZEN = """
@@ -212,7 +204,22 @@ STEP = st.one_of(
 )
 
 
+WORST: list[list[tuple[Any, ...]]] = [
+    [("add", "tenant", "entity_types", "a"), ("add", "tenant", "entity_types", "mine"),
+     ("add", "tenant", "entity_relationship_types", "r"), ("rule", "tenant", "r", 2)],
+    [("edit", "template", "entity_types", "b", "one"), ("add", "template", "entity_types", "d"),
+     ("edit", "tenant", "entity_types", "c", "two"), ("inverse", "template", "s", "t"),
+     ("kill", "tenant", "entity_relationship_types", "s", 1), ("rule", "template", "t", 3),
+     ("add", "template", "entity_relationship_types", "t"), ("rule", "template", "r", 0)],
+    [("kill", "template", "entity_types", "b", 1), ("kill", "tenant", "entity_types", "d", 0),
+     ("rename", "template", "entity_relationship_types", "t", "two"), ("rule", "tenant", "t", 1),
+     ("kill", "template", "entity_relationship_types", "s", 3), ("rule", "tenant", "t", 2),
+     ("add", "template", "entity_relationship_types", "s"), ("inverse", "tenant", "t", None)],
+]  # fmt: skip
+
+
 @SLOW
+@example(history=WORST)
 @given(history=st.lists(st.lists(STEP, min_size=2, max_size=8), min_size=2, max_size=3))
 def test_whatever_happens_a_plan_converges_and_touches_nobody_elses_rows(
     shared_world: World, history: list[list[tuple[Any, ...]]]
@@ -244,7 +251,8 @@ VALUES = st.tuples(TEXT, st.none() | TEXT, st.none() | DOCUMENT, st.none() | DOC
 MANAGED = """SELECT slug, name, description, metadata_schema::text, event_kinds::text
     FROM entity_types WHERE organization_id = %s ORDER BY slug COLLATE "C" """
 EXACT = '{"a": [1.10, 1e400, 12345678901234567890, 0.1000000000000000000001, -0, 1.0, 1, true]}'
-HOSTILE = ("'; DROP TABLE x; --", "$1 %s {0}", EXACT, '"{\\"a\\": 1}"')
+DEEP = "[" * 250 + "1" + "]" * 250
+HOSTILE = ("'; DROP TABLE x; --", "$1 %s {0}", EXACT, DEEP)
 
 
 @SLOW
@@ -277,23 +285,12 @@ def test_values_of_any_shape_arrive_as_they_were_written(
         assert world.plan(town.tenant, template=town.template).empty
 
 
-@pytest.mark.parametrize("depth", [250, 400, 3000])
-def test_json_of_any_depth_arrives_or_is_refused_with_the_rows_name(
-    shared_world: World, depth: int
-) -> None:
+def test_json_that_is_too_deep_is_refused_with_the_rows_name(shared_world: World) -> None:
     town = Town.open(shared_world)
-    for number in ("1", "2"):
-        shared_world.sql(
-            "INSERT INTO entity_types (slug, name, organization_id, metadata_schema) VALUES "
-            "('deep', 'Deep', %s, %s::jsonb) ON CONFLICT (organization_id, slug) WHERE deleted_at "
-            "IS NULL DO UPDATE SET metadata_schema = excluded.metadata_schema",
-            town.template,
-            "[" * depth + number + "]" * depth,
-        )
-        if depth > 300:
-            with pytest.raises(ReconcilerError, match=r"entity_type\.deep"):
-                shared_world.plan(town.tenant, template=town.template)
-            continue
-        plan = shared_world.plan(town.tenant, template=town.template)
-        shared_world.apply(planfile.loads(planfile.dumps(plan)))
-        assert shared_world.sql(MANAGED, town.tenant) == shared_world.sql(MANAGED, town.template)
+    shared_world.sql(
+        "INSERT INTO entity_types (slug, name, organization_id, metadata_schema) "
+        "SELECT 'deep', 'Deep', %s, (repeat('[', 3000) || repeat(']', 3000))::jsonb",
+        town.template,
+    )
+    with pytest.raises(ReconcilerError, match=r"entity_type\.deep"):
+        shared_world.plan(town.tenant, template=town.template)

@@ -202,23 +202,20 @@ def test_appliers_with_overlapping_targets_take_turns(shared_world: World) -> No
     """Two templates into the same organisations, named in opposite order: both are applied."""
     world = shared_world
     before = deadlocks(world)
-    for number in range(2):
-        one, other = Publisher.open(world), Publisher.open(world, prefix="other_")
-        a, b, c, d, e = (world.organization(f"z{number}{letter}") for letter in "abcde")
-        for version, left, right in (("v1", (a, b, c, d), (e, d, c, b)),
-                                     ("v2", (d, c, b, a), (b, c, d, e))):  # fmt: skip
-            one.publish(version)
-            other.publish(version)
-            plans = [
-                world.plan(*left, template=one.agent),
-                world.plan(*right, template=other.agent),
-            ]
-            with before_each_trip(lambda _: time.sleep(0.01), applier, opening, platform):
-                outcomes = at_once(*(partial(world.apply, plan) for plan in plans))
-            assert [getattr(one, "status", one) for one in outcomes] == ["applied", "applied"]
-            assert outcomes[0].counts["entity_type"] == {
-                "create" if version == "v1" else "update": 8
-            }
+    one, other = Publisher.open(world), Publisher.open(world, prefix="other_")
+    a, b, c, d, e = (world.organization(f"z_{letter}") for letter in "abcde")
+    for version, left, right in (("v1", (a, b, c, d), (e, d, c, b)),
+                                 ("v2", (d, c, b, a), (b, c, d, e))):  # fmt: skip
+        one.publish(version)
+        other.publish(version)
+        plans = [
+            world.plan(*left, template=one.agent),
+            world.plan(*right, template=other.agent),
+        ]
+        with before_each_trip(lambda _: time.sleep(0.01), applier, opening, platform):
+            outcomes = at_once(*(partial(world.apply, plan) for plan in plans))
+        assert [getattr(one, "status", one) for one in outcomes] == ["applied", "applied"]
+        assert outcomes[0].counts["entity_type"] == {"create" if version == "v1" else "update": 8}
     assert deadlocks(world) == before
 
 

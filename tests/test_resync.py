@@ -177,6 +177,7 @@ def test_what_hangs_on_a_skipped_row_is_left_out_too(birch: World) -> None:
     assert notes(plan) == [
         ("skipped", "relationship_type.hires"),
         ("unlinked", "relationship_type.hired_by"),
+        ("with_parent", "relationship_rule.hires/employer/person"),
     ]
     birch.apply(plan)
     assert birch.plan("birch", skip=skip).empty
@@ -220,11 +221,12 @@ def test_what_the_tenant_deleted_stays_deleted_and_the_rest_arrives(
     before = versions(birch)
     plan = birch.plan("birch")
     assert fields(plan).keys() == {("entity_type.account", "description")}
-    # The rules of a deleted relationship type went with it.
+    # The rules of a deleted relationship type went with it, which is said.
     assert notes(plan) == [
         ("deleted_by_tenant", "entity_type.goal"),
         ("deleted_by_tenant", "relationship_type.limits"),
         ("deleted_by_tenant", "relationship_rule.owns/person/vehicle"),
+        ("with_parent", "relationship_rule.limits/budget/category"),
     ]
     birch.apply(plan)
     assert written(birch, before) == {(TYPES, row_id(birch, TYPES, "account"))}

@@ -14,10 +14,15 @@ from typing import Final
 
 from psycopg import errors as pg
 
-from reconciler.applier.refusals import different_database, kinds_moved, stale_rows
+from reconciler.applier.refusals import (
+    different_database,
+    kinds_moved,
+    somebody_else,
+    stale_rows,
+)
 from reconciler.database.connection import Connection, Rows, run, transaction
 from reconciler.database.opening import Opening, open_database
-from reconciler.database.platform import Fixed, authorise, find_template, refuse
+from reconciler.database.platform import Fixed, authorise, find_actor, find_template, refuse
 from reconciler.differ.check import check
 from reconciler.errors import ConflictsError, LockedError, StalePlanError
 from reconciler.kinds import Kinds
@@ -38,7 +43,7 @@ RETRIES: Final = 3
 _SETTINGS: Final = (
     "SELECT set_config('lock_timeout', $1, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
-    "set_config('join_collapse_limit', '1', true)"
+    "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true)"
 )
 
 
@@ -103,6 +108,12 @@ class _Apply:
         if opening.shapes != plan.shapes:
             raise kinds_moved(plan, opening.shapes)
         template = find_template(self.connection, plan.template.agent_id)
+        actor = find_actor(self.connection, plan.actor.user_id)
+        found = (template.agent_id, template.organization.id)
+        if found != (plan.template.agent_id, plan.template.organization.id):
+            raise somebody_else(plan, "template")
+        if plan.actor.mode == "member" and actor != plan.actor:
+            raise somebody_else(plan, "actor")
         refuse(template, plan.targets)
         authorise(self.connection, plan.actor, self.targets)
         script = Script(plan, opening.kinds)

@@ -25,6 +25,15 @@ def different_database(plan: Plan, here: DatabaseIdentity) -> PlanFileError:
     )
 
 
+def somebody_else(plan: Plan, who: str) -> PlanFileError:
+    """The plan's template or actor is not what the database says of it."""
+    return PlanFileError(
+        f"the {who} is not what the plan says of it: it was moved or renamed since, or the plan "
+        "was edited; nothing was written",
+        hint=f"Make a new plan: {again(plan)}",
+    )
+
+
 def kinds_moved(plan: Plan, shapes: Shapes) -> SchemaMismatchError:
     """The tables have changed since the plan was made."""
     moved = sorted(

@@ -94,15 +94,15 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
     connection.autocommit = True
     try:
         with translated():
-            connection.execute(f"BEGIN ISOLATION LEVEL {level}".encode())
+            connection.execute(f"BEGIN ISOLATION LEVEL {level}".encode(), prepare=False)
             try:
                 yield
             except BaseException:
                 with suppress(psycopg.Error):
-                    connection.execute(b"ROLLBACK")
+                    connection.execute(b"ROLLBACK", prepare=False)
                 raise
             if read_only:
-                connection.execute(b"COMMIT")
+                connection.execute(b"COMMIT", prepare=False)
             else:
                 _commit(connection)
     finally:
@@ -112,7 +112,7 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
 
 def _commit(connection: Connection) -> None:
     try:
-        connection.execute(b"COMMIT")
+        connection.execute(b"COMMIT", prepare=False)
     except psycopg.OperationalError as error:
         # An error that the server itself reports has ended the transaction; silence has not.
         if error.sqlstate is not None and not connection.closed:
@@ -162,11 +162,15 @@ def translate(error: psycopg.Error) -> ReconcilerError:
                 f"the database ended a statement that took too long: {said}; nothing was written",
                 hint="Try again when the database is less busy, or raise statement_timeout.",
             )
-        case pg.UniqueViolation() | pg.ForeignKeyViolation() | pg.NotNullViolation():
-            detail = redact(error.diag.message_detail or "")
+        case (
+            pg.UniqueViolation()
+            | pg.ForeignKeyViolation()
+            | pg.NotNullViolation()
+            | pg.CardinalityViolation()
+        ):
+            # The detail would quote the row, with whatever is secret in it.
             return StalePlanError(
-                f"the database refused a row{table}: {said}. {detail}".rstrip()
-                + "\nNothing was written.",
+                f"the database refused a row{table}: {said}\nNothing was written.",
                 hint="A row changed after the plan was made. Make a new plan: it shows what is "
                 "in the way.",
             )

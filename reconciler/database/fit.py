@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
 from reconciler.kinds.order import deferred
@@ -11,6 +12,17 @@ from reconciler.model.kind import Kind
 from reconciler.model.table import Catalog, Table
 
 Shapes = dict[str, dict[str, str]]
+
+# An address is text, so a key must have one text for each value.
+_AMBIGUOUS_KEYS: Final = (
+    "numeric",
+    "real",
+    "double precision",
+    "interval",
+    "json",
+    "character(",
+    "citext",
+)
 
 
 def tables_of(kinds: tuple[Kind, ...]) -> tuple[tuple[str, str], ...]:
@@ -99,6 +111,22 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
         next(known for known in kinds if known.name == kind.name),
         kinds,
     )
+    identities = {kind.id, '"' + kind.id.replace('"', '""') + '"'}
+    alone = any(
+        len(one.expressions) == 1 and one.predicate is None and one.expressions[0] in identities
+        for one in table.unique
+    )
+    if not alone and _pointed_at(kind, kinds):
+        yield (
+            f"column {kind.id!r} is the id that other rows point at, and no unique index is over "
+            "it alone, so it could mean rows of several organisations"
+        )
+    for name in (*kind.key, *([kind.scope] if kind.scope else [])):
+        if table.columns[name].type.startswith(_AMBIGUOUS_KEYS):
+            yield (
+                f"column {name!r} is part of the key, and in {table.columns[name].type} equal "
+                "values can have different texts"
+            )
     for column in table.columns.values():
         if column.generated and column.name in kind.written:
             yield f"column {column.name!r} is generated, so it cannot be managed"
@@ -114,6 +142,30 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
                 )
             elif _only_retired(kind, column.name):
                 yield f"column {column.name!r} is NOT NULL without a default, and only retired"
+
+
+def _pointed_at(kind: Kind, kinds: tuple[Kind, ...]) -> bool:
+    return any(
+        (other.parent and other.parent.kind == kind.name)
+        or any(column.references == kind.name for column in other.columns)
+        for other in kinds
+    )
+
+
+def refuse_operator(kinds: tuple[Kind, ...], catalog: Catalog) -> None:
+    """Raise SchemaMismatchError where rows need a user that an operator is not."""
+    needed = [
+        f"{kind.table}.{stamp.column}"
+        for kind in kinds
+        for stamp in kind.stamps
+        if stamp.value == "actor"
+        and catalog[kind.db_schema, kind.table].columns[stamp.column].not_null
+    ]
+    if needed:
+        raise SchemaMismatchError(
+            f"an operator is no user, and {', '.join(needed)} must name one",
+            hint="Name a user who is owner or admin of every target: --as USER.",
+        )
 
 
 def _only_retired(kind: Kind, name: str) -> bool:

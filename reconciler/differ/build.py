@@ -93,7 +93,12 @@ class Builder:
         address, state = decision.row.address, decision.state
         match decision.verdict:
             case "user_authored":
-                return UserAuthored(address=address, target=target, author=state.author)
+                return UserAuthored(
+                    address=address,
+                    target=target,
+                    author=state.author,
+                    adoptable=decision.kind.owner is not None,
+                )
             case "foreign_owner":
                 assert state.owner is not None
                 return ForeignOwner(address=address, target=target, owner=state.owner)
@@ -259,7 +264,7 @@ class Builder:
                     kept=found.kept,
                 )
             )
-            if state.base is None:
+            if state.base is None or not changed <= state.base.keys():
                 self.notes.append(NoBase(address=address, targets=targets))
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from reconciler.differ.patch import patched
 from reconciler.errors import InvalidPlanError
 from reconciler.kinds import Kinds
-from reconciler.kinds.order import key_width
+from reconciler.kinds.mint import ATTEMPTS, mint
+from reconciler.kinds.order import key_width, parent_of
+from reconciler.model.address import Address
 from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt, Create, FieldChange, Update
 from reconciler.model.kind import Column, Kind
@@ -35,6 +37,8 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
         yield "the targets are not sorted, or one stands twice"
     if plan.template.organization.id in targets:
         yield "the template's own organisation is a target"
+    if plan.actor.mode == "operator" and plan.actor.user_id is not None:
+        yield "an operator is a database role, not a user"
     known = frozenset(targets)
     for name, digest in plan.kinds.items():
         if name not in kinds or kinds[name].digest != digest:
@@ -61,6 +65,7 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             touched.add((change.address, target))
         if len(change.address.key) != key_width(kind, kinds):
             yield f"{change.address}: its key does not have the parts of its kind's"
+        yield from _place(kind, change, plan, kinds)
         if isinstance(change, Adopt) and not _resolved(change, plan):
             yield f"{change.address}: is taken over, and nobody resolved that"
         yield from _change(kind, change, plan)
@@ -103,6 +108,30 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
             continue
         yield from _value(at, columns[field.column], shape[field.column], field.after)
         yield from _field(at, field, change.before.get(field.column))
+
+
+def _place(
+    kind: Kind, change: Create | Update | Adopt, plan: Plan, kinds: dict[str, Kind]
+) -> Iterator[str]:
+    """An address that a plan may speak of, and the ids that it may mint there."""
+    agent = plan.template.agent_id
+    if kind.installs and change.address.key != (agent,):
+        yield f"{change.address}: is another template than the plan's"
+    if _excluded(kind, change.address, kinds):
+        yield f"{change.address}: is excluded, so it is nobody's to write"
+    if isinstance(change, Create) and kind.mint is not None:
+        for target, given in zip(change.targets, change.ids, strict=False):
+            known = (mint(kind.mint, agent, target, change.address, n) for n in range(ATTEMPTS))
+            if given not in known:
+                yield f"{change.address}: its id in {target} is not one that a plan mints"
+
+
+def _excluded(kind: Kind, address: Address, kinds: dict[str, Kind]) -> bool:
+    own = dict(zip(kind.key, address.key[-len(kind.key) :], strict=False)) if kind.key else {}
+    if any(own.get(one.column, "").startswith(one.prefix) for one in kind.exclude):
+        return True
+    above = parent_of(kind, address)
+    return above is not None and _excluded(kinds[above.kind], above, kinds)
 
 
 def _resolved(change: Adopt, plan: Plan) -> bool:

@@ -35,7 +35,9 @@ class Decision:
     def taken_over(self) -> bool:
         """Whether a person resolved that the row becomes ours."""
         return (
-            self.resolution is not None and _RESOLVED_BY.get(self.verdict) == self.resolution.action
+            self.resolution is not None
+            and self.kind.owner is not None
+            and _RESOLVED_BY.get(self.verdict) == self.resolution.action
         )
 
 

@@ -13,9 +13,13 @@ from reconciler.model.value import Value
 
 
 class UserAuthored(Noun):
-    """The tenant's own people wrote a row with this key."""
+    """The tenant's own people wrote a row with this key.
+
+    A row that belongs to another one has no owner to change, so it is not `adoptable`.
+    """
 
     reason: Literal["user_authored"] = "user_authored"
+    adoptable: bool = True
     address: Address
     target: str
     author: Author | None = None

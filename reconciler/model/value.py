@@ -13,14 +13,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, StrictBool, StrictInt, StrictStr, model_serializer
+from pydantic import (
+    BeforeValidator,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationInfo,
+    model_serializer,
+)
 from pydantic import model_validator as validator
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.canonical import Number, canonical, parse
+
+# In a file a JSON value is embedded, never text: no two writings of one value.
+FROM_FILE: Final = "file"
 
 
 class Json(Noun):
@@ -34,7 +44,9 @@ class Json(Noun):
 
     @validator(mode="before")
     @classmethod
-    def _embedded(cls, given: Any) -> Any:
+    def _embedded(cls, given: Any, info: ValidationInfo) -> Any:
+        if isinstance(given, dict) and info.context == FROM_FILE and given.keys() != {"json"}:
+            raise ValueError("a JSON value stands under the one key json")
         if isinstance(given, dict) and given.keys() == {"json"}:
             return {"text": canonical(given["json"])}
         return given

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.database.connection import Connection, run, transaction
+from reconciler.database.fit import refuse_operator
 from reconciler.database.opening import Opening, open_database
 from reconciler.database.platform import (
     authorise,
@@ -48,6 +49,8 @@ def read(
         refuse(found, organizations)
         ids = [target.organization.id for target in organizations]
         authorise(connection, acting, ids)
+        if acting.mode == "operator":
+            refuse_operator(opening.kinds, opening.catalog)
         questions = Questions(
             Sources(opening.kinds, opening.shapes),
             found.agent_id,

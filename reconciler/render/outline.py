@@ -126,7 +126,9 @@ def _grouped(pairs: Iterable[tuple[Hashable, _Item]]) -> list[tuple[_Item, ...]]
 
 def _cause(conflict: Conflict) -> Sequence[Hashable]:
     match conflict:
-        case UserAuthored() | DeadRowBlocks():
+        case UserAuthored():
+            return conflict.reason, conflict.adoptable, _person(conflict.author)
+        case DeadRowBlocks():
             return conflict.reason, _person(conflict.author)
         case ForeignOwner():
             return conflict.reason, conflict.owner

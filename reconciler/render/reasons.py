@@ -100,6 +100,8 @@ def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
     keep = Remedy("Keep as it is", flags("skip"), "the template's row is left out")
     leave = Remedy("Leave it", flags("skip"), "nothing changes at this row")
     match first:
+        case UserAuthored(adoptable=False):
+            return (keep,)
         case UserAuthored():
             return Remedy("Take it over", flags("adopt"), "the template's values win"), keep
         case ForeignOwner():

@@ -31,7 +31,7 @@ def parents(children: Contents, agent: str, organization: str) -> Statement:
     above = sources.rows(sources.kinds[kind.parent.kind], "up", "target")
     wanted = [column("c", key) for key in sources.key_names(above.kind)]
     missing = is_null(column("up", "id"))
-    if above.kind.owner:
+    if sources.owner_of(above):
         ours = is_ours(
             column("up", "owner"),
             column("up", "owner_organization"),
@@ -40,7 +40,7 @@ def parents(children: Contents, agent: str, organization: str) -> Statement:
         )
         missing = any_of((missing, exp.not_(is_true(ours))))
     tree = (
-        join_rows(children.placed(asked), above, wanted, "left")
+        join_rows(sources, children.placed(asked), above, wanted, "left")
         .select(column("p", "organization_id"), column("p", "content"))
         .where(missing)
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp, parse_one
 
-from reconciler.kinds.predicate import columns_of
+from reconciler.kinds.predicate import columns_of, parse_predicate
 from reconciler.model.kind import Kind
 from reconciler.model.table import UniqueIndex
 from reconciler.sql.source import Source, Sources
@@ -157,6 +157,8 @@ class Questions:
                 *(same(column("o", key), moved(column("t", key))) for key in own),
             )
         )
+        # Its own dead row may be in the way of a new one, too.
+        still_alive = [with_alias(parse_predicate(kind.live), "o")] if kind.live else []
         compared = same if index.nulls_equal else equal
         tree = (
             source.select()
@@ -176,7 +178,7 @@ class Questions:
             )
             .where(
                 self.of_template(source, asked),
-                exp.not_(here),
+                exp.not_(all_of((here, *still_alive))),
                 *([with_alias(predicate, "o"), moved(predicate)] if predicate else []),
             )
         )
@@ -212,7 +214,13 @@ class Questions:
 
     def of_targets(self, source: Source, asked: Parameters) -> exp.Expr:
         """Rows of the targets, live or dead, without the excluded."""
-        return all_of((in_list(source.scope, asked.add(self.targets, "text[]")), source.included))
+        return all_of(
+            (
+                in_list(source.scope, asked.add(self.targets, "text[]")),
+                source.included,
+                *(not_null(key) for key in source.keys),
+            )
+        )
 
     def placement(
         self, kind: Kind, organization: exp.Expr, keys: Sequence[exp.Expr], asked: Parameters
@@ -223,6 +231,10 @@ class Questions:
                 equal(column("p", "organization_id"), organization),
                 equal(column("p", "kind"), asked.add(kind.name, "text")),
                 equal(column("p", "key"), array(list(keys))),
+                equal(
+                    column("p", "template_organization_id"),
+                    asked.add(self.organization, "text"),
+                ),
             )
         )
 

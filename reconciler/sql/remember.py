@@ -12,10 +12,10 @@ from reconciler.sql.resolve import Resolver
 from reconciler.sql.tree import Parameters, Statement, array, as_text, column, name
 
 _KEY = ("organization_id", "kind", "key")
-_TOLD = ("template_agent_id", "row_id", "content", "revision")
+_TOLD = ("template_agent_id", "template_organization_id", "row_id", "content", "revision")
 
 
-def place(changes: Contents, agent: str, revision: int) -> Statement:
+def place(changes: Contents, agent: str, organization: str, revision: int) -> Statement:
     """Tell the ledger which row is at each address, and with which content.
 
     It finds the rows by their addresses, once they are written; so its count also shows that
@@ -35,6 +35,7 @@ def place(changes: Contents, agent: str, revision: int) -> Statement:
             asked.add(kind.name, "text"),
             array(keys),
             asked.add(agent, "text"),
+            asked.add(organization, "text"),
             as_text(column("t", kind.id)),
             column("c", "digest"),
             asked.add(revision, "bigint"),

@@ -42,7 +42,10 @@ class Resolver:
             )
         above = self.sources.rows(self.sources.kinds[kind.parent.kind], "up", "target")
         wanted = [column("c", key) for key in self.sources.key_names(above.kind)]
-        return join_rows(tree, above, wanted, "inner"), (kind.parent.column, column("up", "id"))
+        return join_rows(self.sources, tree, above, wanted, "inner"), (
+            kind.parent.column,
+            column("up", "id"),
+        )
 
     def located(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, list[exp.Expr]]:
         """The conditions under which `t` is the live row of the content at the placement."""
@@ -73,7 +76,7 @@ class Resolver:
         alias = f"to_{reference.name}"
         other = self.sources.rows(self.sources.kinds[reference.references], alias, "target")
         wanted = [column("c", part) for part in self.parts(reference)]
-        return join_rows(tree, other, wanted, "left"), column(alias, "id")
+        return join_rows(self.sources, tree, other, wanted, "left"), column(alias, "id")
 
     def parts(self, reference: Column) -> list[str]:
         """The names under which the parts of a reference's key travel."""
@@ -95,15 +98,19 @@ class Resolver:
         return cast_to(value, self.sources.shapes[kind.name][own])
 
 
-def join_rows(tree: exp.Select, source: Source, keys: list[exp.Column], how: str) -> exp.Select:
+def join_rows(
+    sources: Sources, tree: exp.Select, source: Source, keys: list[exp.Column], how: str
+) -> exp.Select:
     """Join a live row of a kind in the placement's organisation, by its key."""
     names = [f"k{place}" for place in range(1, len(source.keys) + 1)]
+    owner = sources.owner_of(source)
+    owned = zip(owner or (), ("owner", "owner_organization"), strict=False)
     rows = (
         source.select()
         .select(
             aliased(column(source.alias, source.kind.id), "id"),
             aliased(source.scope, "organization_id"),
-            *_owner(source),
+            *(aliased(value, text) for value, text in owned),
             *(aliased(key, text) for key, text in zip(source.keys, names, strict=True)),
         )
         .where(source.live)
@@ -118,13 +125,3 @@ def join_rows(tree: exp.Select, source: Source, keys: list[exp.Column], how: str
         )
     )
     return tree.join(rows.subquery(name(source.alias)), on=condition, join_type=how)
-
-
-def _owner(source: Source) -> list[exp.Expr]:
-    owner = source.kind.owner
-    if owner is None:
-        return []
-    return [
-        aliased(column(source.alias, owner.agent), "owner"),
-        aliased(column(source.alias, owner.organization), "owner_organization"),
-    ]

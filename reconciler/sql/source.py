@@ -81,8 +81,11 @@ class Sources:
         """The names `k1`, `k2`, ... for the key's parts, a parent's first."""
         return tuple(f"k{number}" for number in range(1, key_width(kind, self.kinds) + 1))
 
-    def rows(self, kind: Kind, alias: str, side: Side) -> Source:
-        """The kind's rows with their live parents, without references."""
+    def rows(self, kind: Kind, alias: str, side: Side, *, orphaned: bool = False) -> Source:
+        """The kind's rows with their live parents, without references.
+
+        `orphaned` also gives those whose parent is dead: something may still point at them.
+        """
         own = table(kind.db_schema, kind.table, alias)
         live = with_alias(parse_predicate(kind.live), alias) if kind.live else exp.true()
         included = all_of(
@@ -98,7 +101,7 @@ class Sources:
             assert kind.scope is not None
             scope: exp.Expr = as_text(column(alias, kind.scope))
             return Source(kind, alias, own, (), scope, keys, live, included)
-        above = self.rows(self.kinds[kind.parent.kind], f"{alias}_up", side)
+        above = self.rows(self.kinds[kind.parent.kind], f"{alias}_up", side, orphaned=orphaned)
         joined = Join(
             above.table,
             all_of(
@@ -107,7 +110,7 @@ class Sources:
                         column(above.alias, above.kind.id),
                         column(alias, kind.parent.column),
                     ),
-                    above.live,
+                    *(() if orphaned else (above.live,)),
                 )
             ),
             optional=False,
@@ -150,7 +153,9 @@ class Sources:
 
     def _referred(self, reference: Column, alias: str, side: Side) -> Source:
         assert reference.references is not None
-        return self.rows(self.kinds[reference.references], f"{alias}_{reference.name}", side)
+        return self.rows(
+            self.kinds[reference.references], f"{alias}_{reference.name}", side, orphaned=True
+        )
 
     def value(self, source: Source, managed: Column, side: Side) -> exp.Expr:
         """A managed column as text, in the form in which it travels and is compared."""
@@ -160,7 +165,13 @@ class Sources:
             outside = when(differs(other.scope, source.scope), other.scope)
             return when(
                 not_null(column(other.alias, other.kind.id)),
-                as_text(call("jsonb_build_array", outside, *other.keys)),
+                as_text(
+                    call(
+                        "jsonb_build_array",
+                        outside,
+                        *(exp.Coalesce(this=key, expressions=[literal("")]) for key in other.keys),
+                    )
+                ),
             )
         sql_type = self.shapes[source.kind.name][managed.name]
         text = as_text(cast_to(own, "jsonb")) if sql_type == "json" else as_text(own)
@@ -168,3 +179,12 @@ class Sources:
             octets = call("convert_to", text, literal("UTF8"))
             return call("encode", call("sha256", octets), literal("hex"))
         return text
+
+    def owner_of(self, source: Source) -> tuple[exp.Expr, exp.Expr] | None:
+        """The tracking columns of the nearest row above, or of the row itself, that has some."""
+        kind, alias = source.kind, source.alias
+        while kind.owner is None:
+            if kind.parent is None:
+                return None
+            kind, alias = self.kinds[kind.parent.kind], f"{alias}_up"
+        return column(alias, kind.owner.agent), column(alias, kind.owner.organization)

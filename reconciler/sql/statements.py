@@ -80,13 +80,13 @@ class Script:
     ) -> Iterator[Check]:
         """Parents and references that the plan counts on, and does not make itself."""
         kind = creates.kind
+        both = Contents(kind, (*creates.changes, *updates.changes), self.sources)
         if kind.parent is not None:
             above = kind.parent.kind
-            children = self._without(creates, lambda one: parent_of(kind, one.address))
+            children = self._without(both, lambda one: parent_of(kind, one.address))
             if children.changes:
                 wrong = f"belongs to a {above} that is gone, or is not the template's"
                 yield Check(parents(children, *ours), children.changes, wrong)
-        both = Contents(kind, (*creates.changes, *updates.changes), self.sources)
         for reference in kind.references:
             concerned = self._without(both, lambda one, n=reference.name: referred(one, n))  # type: ignore[misc]
             if concerned.changes:
@@ -125,7 +125,8 @@ class Script:
         for creates, updates in self._groups():
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
             if both.changes:
-                found.append(place(both, self.plan.template.agent_id, revision))
+                template = self.plan.template
+                found.append(place(both, template.agent_id, template.organization.id, revision))
         return found
 
     def contents(self) -> dict[str, dict[str, object]]:

@@ -148,7 +148,7 @@ def _have(
             aliased(source.scope, "organization_id"),
             *questions.keys(source),
             aliased(source.row_id(), "row_id"),
-            aliased(source.live, "live"),
+            aliased(is_true(source.live), "live"),
             aliased(_blocks(kind, unique), "blocks"),
             aliased(column("t", owner.agent) if owner else _none(), "owner"),
             aliased(column("t", owner.organization) if owner else _none(), "owner_organization"),

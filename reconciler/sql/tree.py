@@ -84,7 +84,7 @@ def cast_to(value: exp.Expr, sql_type: str) -> exp.Expr:
     """`CAST(value AS type)`, where the type is spelled as PostgreSQL's catalog does."""
     if sql_type.startswith("bit varying"):
         # sqlglot reads this as bit(1), which would cut the value.
-        sql_type = "varbit"
+        sql_type = "varbit[]" if sql_type.endswith("[]") else "varbit"
     return exp.Cast(this=value, to=exp.DataType.build(sql_type, dialect=DIALECT, udt=True))
 
 

@@ -16,6 +16,7 @@ from reconciler.sql.tree import (
     aliased,
     all_of,
     any_of,
+    array,
     as_text,
     cast_to,
     column,
@@ -26,6 +27,7 @@ from reconciler.sql.tree import (
     name,
     not_null,
     same,
+    table,
 )
 
 
@@ -130,6 +132,10 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
         wrong.append(
             (owner.agent, exp.not_(exp.Coalesce(this=expected, expressions=[exp.false()])))
         )
+    if kind.parent:
+        # A child has no owner of its own: it is ours if it is the very row that we placed.
+        placed = same(column("l", "row_id"), column("n", "row_id"))
+        wrong.append(("not the template's row", exp.not_(placed)))
     names = exp.Anonymous(
         this="concat_ws",
         expressions=[
@@ -155,6 +161,17 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
                 (
                     equal(column("n", "organization_id"), column("p", "organization_id")),
                     *(equal(column("n", key), column("c", key)) for key in keys),
+                )
+            ),
+            join_type="left",
+        )
+        .join(
+            table("reconcile", "placement", "l"),
+            on=all_of(
+                (
+                    equal(column("l", "organization_id"), column("p", "organization_id")),
+                    equal(column("l", "kind"), asked.add(kind.name, "text")),
+                    equal(column("l", "key"), array([column("c", key) for key in keys])),
                 )
             ),
             join_type="left",

@@ -9,15 +9,17 @@ One statement a kind and step, whatever the number of rows and targets:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from reconciler.kinds.order import deferred
-from reconciler.model.change import Adopt
+from reconciler.model.change import Adopt, Create
 from reconciler.model.kind import Column, Kind, Stamp
+from reconciler.model.value import Digest, Ref
 from reconciler.sql.contents import (
+    AnyChange,
     Contents,
     after,
     as_cte,
@@ -68,7 +70,8 @@ class Writer:
         waiting = self._waiting(kind)
         plain = [one for one in kind.columns if not one.references and not one.sensitive]
         linked = [one for one in kind.references if one.name not in waiting]
-        contents = self._contents(creates, asked, plain, linked)
+        secret = [one for one in kind.columns if one.sensitive]
+        contents = self._contents(creates, asked, [*plain, *linked, *secret])
         values: list[tuple[str, exp.Expr]] = []
         if kind.mint is not None:
             values.append((kind.id, self.resolver.typed(kind, kind.id, column("p", "id"))))
@@ -80,9 +83,9 @@ class Writer:
         for one in linked:
             tree, found = self.resolver.linked(one, tree)
             values.append((one.name, found))
-        values += [
-            (one.name, self._copied(creates, one, asked)) for one in kind.columns if one.sensitive
-        ]
+        for one in secret:
+            tree, copied = self._copied(creates, one, asked, tree)
+            values.append((one.name, copied))
         if kind.owner:
             values.append((kind.owner.agent, asked.add(self.agent, "text")))
             values.append((kind.owner.organization, asked.add(self.organization, "text")))
@@ -103,34 +106,27 @@ class Writer:
         kind = updates.kind
         asked = Parameters()
         waiting = self._waiting(kind)
-        moving = changed(updates.changes)
-        plain = [
-            one
-            for one in kind.compared
-            if one.name in moving and not one.references and not one.sensitive
-        ]
-        linked = [one for one in kind.references if one.name in moving - waiting]
-        emptied = [one for one in kind.references if one.name in moving & waiting]
-        contents = self._contents(updates, asked, plain, linked, emptied)
+        moving = [one for one in kind.compared if one.name in changed(updates.changes)]
+        plain = [one for one in moving if not one.references and not one.sensitive]
+        secret = [one for one in moving if one.sensitive]
+        emptied = [one for one in moving if one.references]
+        flags = {
+            _moves(one): [
+                "t" if _changes(change, one, waiting) else None for change in updates.changes
+            ]
+            for one in moving
+        }
+        contents = self._contents(updates, asked, [*plain, *secret], flags)
         tree = updates.placed(asked)
-        assigned: list[tuple[str, exp.Expr]] = [(one.name, column("c", one.name)) for one in plain]
-        assigned += [
-            (one.name, self._copied(updates, one, asked))
-            for one in kind.compared
-            if one.sensitive and one.name in moving
+        assigned: list[tuple[str, exp.Expr]] = [
+            (one.name, _if_moved(one, column("c", one.name))) for one in plain
         ]
-        for one in linked:
-            tree, found = self.resolver.linked(one, tree)
-            assigned.append((one.name, found))
+        for one in secret:
+            tree, copied = self._copied(updates, one, asked, tree)
+            assigned.append((one.name, _if_moved(one, copied)))
         # What it pointed at may contradict the new values (a CHECK of the table), and what it
         # will point at may not exist yet: until all rows are written it points at nothing.
-        assigned += [
-            (
-                one.name,
-                when(is_null(column("c", _moves(one))), column("t", one.name)),
-            )
-            for one in emptied
-        ]
+        assigned += [(one.name, _if_moved(one, exp.null())) for one in emptied]
         if kind.owner and any(isinstance(change, Adopt) for change in updates.changes):
             taken = not_null(column("c", "adopted"))
             assigned += [
@@ -153,12 +149,17 @@ class Writer:
     def link(self, changes: Contents, reference: Column) -> Statement | None:
         """Set a reference that had to wait, for the changes that have one to set."""
         kind = changes.kind
-        concerned = tuple(change for change in changes.changes if referred(change, reference.name))
+        waiting = reference.name in self._waiting(kind)
+        concerned = tuple(
+            change
+            for change in changes.changes
+            if referred(change, reference.name) and (waiting or not isinstance(change, Create))
+        )
         if not concerned:
             return None
         some = Contents(kind, concerned, changes.sources)
         asked = Parameters()
-        contents = self._contents(some, asked, [], [reference])
+        contents = self._contents(some, asked, [reference])
         tree = some.placed(asked)
         tree, found = self.resolver.linked(reference, tree)
         return Statement(
@@ -169,13 +170,11 @@ class Writer:
         )
 
     def links(self, changes: Contents) -> Iterator[Statement]:
-        """All references of a kind that had to wait."""
-        waiting = self._waiting(changes.kind)
+        """All references of a kind that are set once its rows are written."""
         for reference in changes.kind.references:
-            if reference.name in waiting:
-                statement = self.link(changes, reference)
-                if statement is not None:
-                    yield statement
+            statement = self.link(changes, reference)
+            if statement is not None:
+                yield statement
 
     def _waiting(self, kind: Kind) -> frozenset[str]:
         return deferred(kind, tuple(self.sources.kinds.values()))
@@ -184,31 +183,30 @@ class Writer:
         self,
         changes: Contents,
         asked: Parameters,
-        plain: list[Column],
-        linked: list[Column],
-        emptied: Sequence[Column] = (),
+        columns: Sequence[Column],
+        flags: Mapping[str, Sequence[str | None]] | None = None,
     ) -> exp.Select:
-        """The contents with these columns, typed, the key parts of these references, and which
-        of the references to be emptied change.
+        """The contents with these columns: typed, or the key parts of a reference, or the digest
+        of what is sensitive; and with flags of one's own.
         """
         kind = changes.kind
-        carried = {
-            one.name: [encode(after(change).get(one.name)) for change in changes.changes]
-            for one in plain
-        }
-        for one in linked:
-            for place, text in enumerate(self.resolver.parts(one)):
-                carried[text] = [
-                    part(after(change).get(one.name), place) for change in changes.changes
+        carried: dict[str, Sequence[str | None]] = dict(flags or {})
+        types = {}
+        for one in columns:
+            values = [after(change).get(one.name) for change in changes.changes]
+            if one.references:
+                for place, text in enumerate(self.resolver.parts(one)):
+                    carried[text] = [part(value, place) for value in values]
+            elif one.sensitive:
+                carried[_digest(one)] = [
+                    value.sha256 if isinstance(value, Digest) else None for value in values
                 ]
-        for one in emptied:
-            carried[_moves(one)] = [
-                "t" if one.name in changed((change,)) else None for change in changes.changes
-            ]
+            else:
+                carried[one.name] = [encode(value) for value in values]
+                types[one.name] = self.sources.shapes[kind.name][one.name]
         if any(isinstance(change, Adopt) for change in changes.changes):
             carried["adopted"] = changes.each(lambda c: "t" if isinstance(c, Adopt) else None)
-        shape = self.sources.shapes[kind.name]
-        return typed(changes.select(asked, carried), {one.name: shape[one.name] for one in plain})
+        return typed(changes.select(asked, carried), types)
 
     def _updating(
         self, changes: Contents, assigned: list[tuple[str, exp.Expr]], tree: exp.Select
@@ -233,13 +231,19 @@ class Writer:
         value = call("now") if stamp.value == "now" else asked.add(self.user, "text")
         return self.resolver.typed(kind, stamp.column, value)
 
-    def _copied(self, changes: Contents, managed: Column, asked: Parameters) -> exp.Expr:
-        """A sensitive column, from the template's row: it never leaves the database."""
-        kind = changes.kind
-        source = self.sources.rows(kind, "from", "template")
-        keys = self.sources.key_names(kind)
-        return exp.Subquery(
-            this=source.select()
+    def _copied(
+        self, changes: Contents, managed: Column, asked: Parameters, tree: exp.Select
+    ) -> tuple[exp.Select, exp.Expr]:
+        """A sensitive column, from the template's row: it never leaves the database.
+
+        Only what has the planned digest is copied; a row without it is left out, and missed
+        when the rows are counted.
+        """
+        source = self.sources.rows(changes.kind, "from", "template")
+        keys = self.sources.key_names(changes.kind)
+        planned = column("c", _digest(managed))
+        found = (
+            source.select()
             .select(column("from", managed.name))
             .where(
                 equal(source.scope, asked.add(self.organization, "text")),
@@ -248,8 +252,34 @@ class Writer:
                     equal(key, column("c", text))
                     for key, text in zip(source.keys, keys, strict=True)
                 ),
+                equal(self.sources.value(source, managed, "template"), planned),
             )
+            .limit(1)
         )
+        copied = when(not_null(planned), exp.Subquery(this=found))
+        moved: exp.Expr = exp.true()
+        if not isinstance(changes.changes[0], Create):
+            moved = not_null(column("c", _moves(managed)))
+        stale = all_of((moved, not_null(planned), exp.not_(exp.Exists(this=found.copy()))))
+        return tree.where(exp.not_(stale)), copied
+
+
+def _digest(managed: Column) -> str:
+    return f"{managed.name}:sha256"
+
+
+def _changes(change: AnyChange, managed: Column, waiting: frozenset[str]) -> bool:
+    """Whether an update writes a column in its first step: a reference only to empty it."""
+    if managed.name not in changed((change,)):
+        return False
+    emptied = not isinstance(after(change)[managed.name], Ref)
+    return not managed.references or managed.name in waiting or emptied
+
+
+def _if_moved(managed: Column, value: exp.Expr) -> exp.Expr:
+    """The value for the rows in which the column changes; all others keep their own."""
+    kept = exp.If(this=is_null(column("c", _moves(managed))), true=column("t", managed.name))
+    return exp.Case(ifs=[kept], default=value)
 
 
 def _moves(reference: Column) -> str:

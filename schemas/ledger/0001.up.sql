@@ -53,6 +53,7 @@ CREATE TABLE IF NOT EXISTS reconcile.placement (
     kind              text NOT NULL,
     key               text[] NOT NULL,
     template_agent_id text NOT NULL,
+    template_organization_id text NOT NULL,
     row_id            text NOT NULL,
     content           text NOT NULL REFERENCES reconcile.content (digest),
     revision          bigint NOT NULL REFERENCES reconcile.revision (id),

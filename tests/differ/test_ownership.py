@@ -145,7 +145,10 @@ def test_a_resolution_resolves_its_own_reason_only(
     state: State, action: str, expected: str
 ) -> None:
     plan = planned(snapshot(state), **{action: [TYPE]})
-    assert told(plan) == [f"{expected} {TYPE}"]
+    first, *rest = told(plan)
+    assert first == f"{expected} {TYPE}"
+    # A flag that does not fit leaves the conflict, and the plan says that it resolves nothing.
+    assert rest == ([f"needless_flag {TYPE}"] if plan.conflicts else [])
     (resolution,) = plan.request.resolutions
     assert (resolution.action, resolution.chosen_by) == (action, "ana")
 
@@ -203,16 +206,34 @@ def test_a_child_is_ours_exactly_if_we_placed_it() -> None:
 @pytest.mark.parametrize("owner", [None, RIVAL])
 def test_nothing_is_put_under_a_parent_that_is_not_ours(owner: RowOwner | None) -> None:
     seen = snapshot(live(OWNS, relationship_type(), owner=owner), absent(RULE))
-    assert not [change for change in planned(seen).changes if change.address == RULE]
-    assert not [change for change in planned(seen, skip=[OWNS]).changes if change.address == RULE]
+    reason = "foreign_owner" if owner else "user_authored"
+    assert told(planned(seen)) == [f"{reason} {OWNS}", f"with_parent {RULE}"]
+    assert told(planned(seen, skip=[OWNS])) == [f"skipped {OWNS}", f"with_parent {RULE}"]
     resolved = planned(seen, **{"take" if owner else "adopt": [OWNS]})
     assert told(resolved) == [f"adopt {OWNS}", f"create {RULE}"]
 
 
 def test_nothing_is_put_under_a_parent_that_the_tenant_deleted() -> None:
     plan = planned(snapshot(absent(OWNS, placed=True), absent(RULE)))
-    assert plan.changes == ()
-    assert f"deleted_by_tenant {OWNS}" in told(plan)
+    assert told(plan) == [f"deleted_by_tenant {OWNS}", f"with_parent {RULE}"]
+
+
+def test_a_child_is_left_out_only_where_its_parent_is_not_ours() -> None:
+    states = [live(OWNS, relationship_type(), ACME, owner=None), absent(RULE, ACME, BIRCH)]
+    seen = snapshot(*states, targets=(ACME, BIRCH))
+    plan = planned(seen, skip=[OWNS])
+    assert told(plan) == [f"create {RULE}", f"skipped {OWNS}", f"with_parent {RULE}"]
+    assert [one.targets for one in (*plan.changes, *plan.notes)] == [(BIRCH,), (ACME,), (ACME,)]
+
+
+def test_a_flag_is_needless_where_it_resolves_nothing_in_any_target() -> None:
+    theirs = live(TYPE, DIFFERENT, ACME, owner=None)
+    plan = planned(snapshot(theirs, targets=(ACME, BIRCH)), skip=[TYPE], take=[OWNS])
+    assert told(plan) == [f"needless_flag {OWNS}", f"skipped {TYPE}"]
+    needless, skipped = plan.notes
+    assert needless.about == "needless_flag"
+    assert (needless.action, needless.targets) == ("take", (ACME, BIRCH))
+    assert skipped.targets == (ACME,)
 
 
 def test_a_reference_to_a_row_that_will_be_missing_is_left_null_and_said() -> None:

@@ -13,14 +13,13 @@ from reconciler.errors import (
     InvalidPlanError,
     KindError,
     NotInitialisedError,
+    PlanFileError,
     SchemaMismatchError,
 )
-from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
 from tests.fixtures.world import World
 
-# Everything that a platform's own tables do not have: a key of two columns, a scope of another
-# name, a schema of its own, types that are neither text nor jsonb, names that need quotes.
+# What the platform's tables do not have: two key columns, another scope, other types and names.
 TABLE = """
 CREATE SCHEMA IF NOT EXISTS billing;
 CREATE TABLE billing."Price" (
@@ -84,8 +83,8 @@ class Shop:
     def plan(self, **options: Any) -> Plan:
         return self.world.plan(self.target, template=self.public, **options)
 
-    def install(self, **options: Any) -> Outcome:
-        return self.world.apply(self.plan(**options))
+    def install(self, **options: Any) -> None:
+        self.world.apply(self.plan(**options))
 
     def prices(self, tenant: str) -> list[tuple[Any, ...]]:
         """The managed columns of a tenant's prices as text, without what differs by tenant."""
@@ -295,6 +294,6 @@ def test_a_plan_is_applied_with_the_kinds_that_it_was_made_with(shop: Shop, tmp_
         (tmp_path / "price.toml").write_text(text)
         with pytest.raises(error):
             library.apply(shop.world.dsn, plan, kinds=tmp_path)
-    with pytest.raises(InvalidPlanError, match="price"):
+    with pytest.raises(PlanFileError, match="speaks of price, and no such kind is declared here"):
         library.apply(shop.world.dsn, plan)
     assert shop.world.dump() == before

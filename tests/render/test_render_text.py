@@ -121,5 +121,5 @@ def test_all_that_is_left_alone_is_named_when_asked_for() -> None:
 def test_the_tool_says_how_to_plan_again_with_what_was_decided() -> None:
     assert (
         "reconcile plan personal-finance --target acme --as user_ana --adopt entity_type.holding "
-        "--take entity_type.stock --skip entity_type.pot ..."
+        "--take entity_type.stock --skip entity_type.pot --take entity_type.saving ..."
     ) in render(everything(), "text")
