@@ -21,11 +21,10 @@ from reconciler.model.plan import Plan
 from tests.fixtures.world import World
 
 Step = Callable[["psycopg.Connection[Any]", object], None]
-
 RULE = """INSERT INTO entity_relationship_type_rules (relationship_type_id,
     source_entity_type_slug, target_entity_type_slug) VALUES (%s, 'person', 'account')"""
 
-# A fork is as good as a process of its own, and fifty times as fast; the child uses none of
+# A fork does as well as a new process, and is fifty times as fast; the child uses none of
 # the connections that it inherits.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 

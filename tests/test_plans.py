@@ -45,7 +45,7 @@ def told(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 def _timeless(plan: Plan) -> Plan:
     """The plan without what differs from run to run: the cluster's identity, and times."""
     targets = tuple(
-        target.model_copy(update={"revised_at": target.revised_at and "2026-11-02 09:30"})
+        target.model_copy(update={"revised_at": target.revised_at and "2026-11-02T09:30:00Z"})
         for target in plan.targets
     )
     return plan.model_copy(

@@ -14,7 +14,7 @@ from reconciler import planfile
 from reconciler.errors import ReconcilerError
 from tests.fixtures.world import World
 
-# Each example is some plans and applies on a real server, so few of them, and no shrinking.
+# Each example is some plans and applies on a real server: few of them, and no shrinking.
 SLOW = settings(
     deadline=None,
     max_examples=4,
@@ -65,6 +65,9 @@ SELECT 'entity_type.' || slug, 0, xmin::text, '' FROM entity_types
     WHERE organization_id = $1 AND deleted_at IS NULL
 UNION ALL SELECT 'relationship_type.' || slug, 0, xmin::text, '' FROM entity_relationship_types
     WHERE organization_id = $1 AND deleted_at IS NULL AND status = 'active'"""
+# Where rows were placed, be they live or not: none is placed there a second time.
+PLACED = """SELECT kind || '.' || key[1], 0, '', '' FROM reconcile.placement
+    WHERE organization_id = $1 AND kind <> 'agent'"""
 # Every address of the template: a row of the tenant's in its way is skipped.
 NAMES = """
 WITH live AS (SELECT * FROM entity_relationship_types WHERE organization_id = $1
@@ -156,7 +159,7 @@ class Town:
                 run(RULES[how], where, slug)
 
     def asked(self, sql: str, *values: str) -> dict[Any, Any]:
-        """The answer to one of the questions above."""
+        """The answer to a question above."""
         for number, value in enumerate(values, 1):
             sql = sql.replace(f"${number}", f"'{value}'")
         return {(what, number, *rest[1:]): rest[0] for what, number, *rest in self.world.sql(sql)}
@@ -168,13 +171,14 @@ class Town:
         plan = self.world.plan(self.tenant, template=self.template, skip=skip)
         assert plan.conflicts == (), self.log
         frozen, others = self.asked(FROZEN, self.tenant), self.asked(OTHERS, self.tenant)
-        rows = self.asked(ROWS, self.tenant)
+        rows, placed = self.asked(ROWS, self.tenant), self.asked(PLACED, self.tenant)
         self.world.apply(plan)
         assert frozen.items() <= self.asked(FROZEN, self.tenant).items(), self.log
         assert others == self.asked(OTHERS, self.tenant), self.log
-        written = self.asked(ROWS, self.tenant).items() - rows.items()
+        written = dict(self.asked(ROWS, self.tenant).items() - rows.items())
         named = {change.address for change in plan.changes}
-        assert {address for (address, *_), _ in written} <= named, self.log
+        assert {address for address, *_ in written} <= named, self.log
+        assert not (written.keys() - rows.keys()) & placed.keys(), self.log
         assert self.asked(STRAY, self.tenant, self.template) == {}, self.log
         again = self.world.plan(self.tenant, template=self.template, skip=skip)
         assert (again.changes, again.conflicts) == ((), ()), self.log
@@ -278,9 +282,8 @@ def test_values_of_any_shape_arrive_as_they_were_written(
                 slug, name, description, schema, kinds, town.template,
             )  # fmt: skip
         plan = world.plan(town.tenant, template=town.template)
-        through_a_file = planfile.loads(planfile.dumps(plan))
-        assert through_a_file == plan
-        world.apply(through_a_file)
+        assert planfile.loads(planfile.dumps(plan)) == plan
+        world.apply(planfile.loads(planfile.dumps(plan)))
         assert world.sql(MANAGED, town.tenant) == world.sql(MANAGED, town.template)
         assert world.plan(town.tenant, template=town.template).empty
 

@@ -45,7 +45,7 @@ ORDER BY rank, o.slug, a.id LIMIT 20
 
 _TARGETS: Final = """
 SELECT w.typed, o.id, o.slug, o.name, o.visibility, a.id, t.revision,
-       to_char(t.revised_at, 'YYYY-MM-DD HH24:MI')
+       to_char(t.revised_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 FROM unnest($1::text[]) WITH ORDINALITY AS w (typed, position)
 LEFT JOIN public.organization o ON o.id = w.typed
        OR o.slug = w.typed

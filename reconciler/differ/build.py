@@ -244,7 +244,6 @@ class Builder:
         if not targets:
             return
         if decision.taken_over:
-            self.resolved.add(address)
             self.changes.append(
                 Adopt(
                     address=address,

@@ -9,6 +9,7 @@ from reconciler.kinds import Kinds
 from reconciler.model.canonical import canonical
 from reconciler.model.plan import Plan
 from reconciler.render.escape import visible
+from reconciler.render.words import count
 from reconciler.sql.statements import Script
 from reconciler.sql.tree import Statement
 
@@ -24,6 +25,8 @@ def preview(plan: Plan, kinds: Kinds) -> str:
     ]
     for statement in Script(plan, kinds).writes():
         lines += ["", *_statement(statement)]
+    if plan.conflicts:
+        lines += ["--", "-- But it has conflicts: an apply refuses it whole."]
     if plan.empty:
         lines += ["", "-- No changes: nothing would be sent."]
     return "\n".join(lines) + "\n"
@@ -33,7 +36,8 @@ def _statement(statement: Statement) -> list[str]:
     values = [
         f"-- ${number} = {_value(value)}" for number, value in enumerate(statement.parameters, 1)
     ]
-    return [f"-- {statement.serves}: {statement.rows} rows", *values, statement.pretty + ";"]
+    rows = count(statement.rows or 0, "row")
+    return [f"-- {statement.serves}: {rows}", *values, statement.pretty + ";"]
 
 
 def _value(value: object) -> str:

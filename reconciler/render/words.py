@@ -114,7 +114,7 @@ def note_title(group: Sequence[Note], say: Say) -> str:
         case KeptEdit():
             return f"{count(number, 'field')} edited by the tenant and kept"
         case WithParent():
-            return f"{rows} that belong to a row that is left alone"
+            return f"{rows} left out with the row that {'it belongs' if number == 1 else 'they belong'} to"
         case NeedlessFlag():
             return f"{count(len(group), 'flag')} without a use"
         case NoBase():
