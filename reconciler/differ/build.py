@@ -61,7 +61,10 @@ class Builder:
         resolution = decision.resolution
         if decision.verdict == "deleted_by_tenant":
             self.notes.append(DeletedByTenant(address=address, targets=_sorted(organizations)))
-        elif decision.verdict == "create" or decision.verdict == "compare" or decision.taken_over:
+        elif decision.verdict in ("create", "compare"):
+            self._write(decision)
+        elif decision.taken_over:
+            self.resolved.add(address)
             self._write(decision)
         elif resolution is not None and resolution.action == "skip":
             self._skip(decision, organizations, decision.verdict)

@@ -114,7 +114,8 @@ def note_title(group: Sequence[Note], say: Say) -> str:
         case KeptEdit():
             return f"{count(number, 'field')} edited by the tenant and kept"
         case WithParent():
-            return f"{rows} left out with the row that {'it belongs' if number == 1 else 'they belong'} to"
+            belong = "it belongs" if number == 1 else "they belong"
+            return f"{rows} left out with the row that {belong} to"
         case NeedlessFlag():
             return f"{count(len(group), 'flag')} without a use"
         case NoBase():
