@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from sqlglot import TokenType, exp, parse_one, tokenize
@@ -43,8 +44,12 @@ _SENTENCES: Final = (
 )
 
 
+@lru_cache(maxsize=512)
 def parse_predicate(text: str) -> exp.Expr:
-    """Parse a predicate; raises ValueError that says what may not stand in one."""
+    """Parse a predicate; raises ValueError that says what may not stand in one.
+
+    The tree is shared: take a copy before you change it.
+    """
     try:
         tree = parse_one(text, dialect="postgres")
         ended = any(token.token_type == TokenType.SEMICOLON for token in tokenize(text, "postgres"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlglot import exp
@@ -85,7 +86,12 @@ def cast_to(value: exp.Expr, sql_type: str) -> exp.Expr:
     if sql_type.startswith("bit varying"):
         # sqlglot reads this as bit(1), which would cut the value.
         sql_type = "varbit[]" if sql_type.endswith("[]") else "varbit"
-    return exp.Cast(this=value, to=exp.DataType.build(sql_type, dialect=DIALECT, udt=True))
+    return exp.Cast(this=value, to=_type(sql_type).copy())
+
+
+@lru_cache(maxsize=512)
+def _type(sql_type: str) -> exp.DataType:
+    return exp.DataType.build(sql_type, dialect=DIALECT, udt=True)
 
 
 def as_text(value: exp.Expr) -> exp.Expr:
