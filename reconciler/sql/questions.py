@@ -158,7 +158,7 @@ class Questions:
             )
         )
         # Its own dead row may be in the way of a new one, too.
-        still_alive = [with_alias(parse_predicate(kind.live), "o")] if kind.live else []
+        still_alive = [is_true(with_alias(parse_predicate(kind.live), "o"))] if kind.live else []
         compared = same if index.nulls_equal else equal
         tree = (
             source.select()
