@@ -24,6 +24,7 @@ from reconciler.sql.tree import (
     column,
     equal,
     in_list,
+    is_true,
     name,
     not_null,
     same,
