@@ -8,8 +8,7 @@ from typing import Final
 from sqlglot import TokenType, exp, parse_one, tokenize
 from sqlglot.errors import SqlglotError
 
-# Comparisons of columns with constants, and nothing else: no function, no subquery, no cast.
-_ALLOWED: Final = (
+_CONDITIONS: Final = (
     exp.And,
     exp.Or,
     exp.Not,
@@ -22,25 +21,15 @@ _ALLOWED: Final = (
     exp.GTE,
     exp.LT,
     exp.LTE,
+)
+# Comparisons of columns with constants, and nothing else: no function, no subquery, no cast.
+_ALLOWED: Final = (
+    *_CONDITIONS,
     exp.Column,
     exp.Identifier,
     exp.Literal,
     exp.Boolean,
     exp.Null,
-)
-_SENTENCES: Final = (
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.Paren,
-    exp.Is,
-    exp.In,
-    exp.EQ,
-    exp.NEQ,
-    exp.GT,
-    exp.GTE,
-    exp.LT,
-    exp.LTE,
 )
 
 
@@ -57,7 +46,7 @@ def parse_predicate(text: str) -> exp.Expr:
         raise ValueError(f"is not a SQL condition: {text!r}") from error
     if ended:
         raise ValueError("is one condition, without a semicolon")
-    if not isinstance(tree, _SENTENCES):
+    if not isinstance(tree, _CONDITIONS):
         raise ValueError(f"is not a condition on columns: {text!r}")
     for node in tree.walk():
         if not isinstance(node, _ALLOWED):
