@@ -68,14 +68,4 @@ def stale_rows(
 
 def again(plan: Plan) -> str:
     """The command that makes this plan again."""
-    request = plan.request
-    words = ["reconcile", "plan", request.template]
-    for target in request.targets:
-        words += ["--target", target]
-    if request.actor is not None:
-        words += ["--as", request.actor]
-    if request.name is not None:
-        words += ["--name", request.name]
-    for resolution in request.resolutions:
-        words += [f"--{resolution.action}", str(resolution.address)]
-    return shlex.join(words)
+    return shlex.join(plan.request.command())

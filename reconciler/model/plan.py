@@ -40,6 +40,17 @@ class Request(Noun):
     name: str | None = None
     resolutions: tuple[Resolution, ...] = ()
 
+    def command(self) -> list[str]:
+        """The words of the command line that asks for this."""
+        words = ["reconcile", "plan", self.template]
+        for target in self.targets:
+            words += ["--target", target]
+        words += ["--as", self.actor] if self.actor else []
+        words += ["--name", self.name] if self.name else []
+        for resolution in self.resolutions:
+            words += [f"--{resolution.action}", str(resolution.address)]
+        return words
+
 
 class Plan(Noun):
     """Everything that an apply would do, and everything that it saw.

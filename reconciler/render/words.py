@@ -183,16 +183,9 @@ def blocked(plan: Plan) -> str:
 
 def command(request: Request) -> str:
     """The command that makes this plan again, ready for a shell."""
-    words = ["reconcile", "plan", request.template]
     if len(request.targets) > _MANY_TARGETS:
-        words += ["--target", "..."]
-    else:
-        words += [word for target in request.targets for word in ("--target", target)]
-    words += ["--as", request.actor] if request.actor else []
-    words += ["--name", request.name] if request.name else []
-    for resolution in request.resolutions:
-        words += [f"--{resolution.action}", resolution.address]
-    return escape.visible(shlex.join(words))
+        request = request.model_copy(update={"targets": ("...",)})
+    return escape.visible(shlex.join(request.command()))
 
 
 def day(timestamp: str) -> str:
