@@ -23,13 +23,16 @@ from reconciler.errors import (
     OutcomeUnknownError,
     PlanFileError,
     ReconcilerError,
+    SchemaMismatchError,
     StalePlanError,
 )
 from reconciler.kinds import Kinds
+from reconciler.kinds.release import as_in
 from reconciler.ledger import install as installing
 from reconciler.model.address import Address
 from reconciler.model.outcome import Installation, Outcome
 from reconciler.model.plan import Plan, Request, Resolution
+from reconciler.model.snapshot import Snapshot
 from reconciler.render.escape import visible
 from reconciler.render.outline import Names
 from reconciler.render.preview import preview as preview_statements
@@ -77,7 +80,10 @@ def plan(
         resolutions=_resolutions(acting.label, adopt=adopt, skip=skip, take=take),
     )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return differ.diff(snapshot, fitted, request, acting, now)
+    made = differ.diff(snapshot, fitted, request, acting, now)
+    if acting.mode == "operator" and acting.signs_as is None:
+        _refuse_operator(made, snapshot)
+    return made
 
 
 def apply(
@@ -172,7 +178,12 @@ def preview(plan: Plan, *, kinds: Path | None = None) -> str:
     """The statements that an apply of this plan would send, as text to read."""
     loaded = _kinds_of(plan, kinds)
     check(plan, loaded)
-    return preview_statements(plan, loaded)
+    fitted = tuple(
+        as_in(kind, plan.shapes[kind.name], plan.left_out)
+        for kind in loaded
+        if kind.name in plan.kinds
+    )
+    return preview_statements(plan, fitted)
 
 
 def _kinds_of(plan: Plan, directory: Path | None) -> Kinds:
@@ -184,7 +195,23 @@ def _kinds_of(plan: Plan, directory: Path | None) -> Kinds:
             f"the plan speaks of {', '.join(unknown)}, and no such kind is declared here",
             hint="Name the directory of the kinds that it was made with: --kinds DIR.",
         )
-    return tuple(kind for kind in loaded if kind.name in plan.kinds)
+    spoken_of = plan.kinds.keys() | plan.left_out.keys()
+    return tuple(kind for kind in loaded if kind.name in spoken_of)
+
+
+def _refuse_operator(made: Plan, snapshot: Snapshot) -> None:
+    """Raise SchemaMismatchError where new rows must name a user, and an operator is none."""
+    created = dict.fromkeys(
+        change.address.kind for change in made.changes if change.action == "create"
+    )
+    needed = dict.fromkeys(snapshot.signed[kind] for kind in created if kind in snapshot.signed)
+    if needed:
+        raise SchemaMismatchError(
+            f"an operator is no user, and {', '.join(needed)} must name one",
+            hint="1. Name a user who is owner or admin of every target: --as USER.\n"
+            "2. Or name, once, the user whose rows an operator's are: INSERT INTO "
+            "reconcile.setting VALUES ('operator_user', 'USER_ID').",
+        )
 
 
 def _in_the_way(made: Plan) -> ConflictsError:

@@ -125,7 +125,7 @@ CREATE INDEX agents_template_agent_idx ON agents (template_agent_id);
 
 
 -- View templates --------------------------------------------------------------------------
--- How an entity of some type is laid out on a page. Not mirrored; an entity type points here.
+-- How an entity of some type is laid out on a page. An entity type points at the version in force.
 
 CREATE TABLE view_templates (
     id              serial,

@@ -31,7 +31,7 @@ HOME, TENANT = "org_public_finance", "org_birch"
 TYPES, RELATIONS = "entity_types", "entity_relationship_types"
 RULES = "entity_relationship_type_rules"
 OWNER, SOURCE = "managed_by_template_agent_id", "source_template_org_id"
-EDITED = ("account", "bill", "card", "goal", "loan", "pension", "person")
+EDITED = ("account", "bill", "budget", "card", "goal", "loan", "pension", "person")
 NEW_RULE = (
     f"INSERT INTO {RULES} (relationship_type_id, source_entity_type_slug, target_entity_type_slug)"
     f" SELECT id, 'goal', 'category' FROM {RELATIONS} WHERE slug = %s AND organization_id = %s"
@@ -81,6 +81,7 @@ def test_every_row_that_moved_makes_the_plan_stale_and_is_named(moved: World) ->
     plan = moved.plan("birch")
     here(moved, TYPES, "account", "description = 'Ours'")
     here(moved, TYPES, "bill", "name = 'Ours'")
+    here(moved, TYPES, "budget", "current_view_template_version_id = NULL")
     here(moved, TYPES, "card", f"{OWNER} = 'agent_rival', {SOURCE} = 'org_rival'")
     here(moved, TYPES, "goal", f"{OWNER} = NULL, {SOURCE} = NULL")
     here(moved, TYPES, "loan", "deleted_at = now()")
@@ -104,6 +105,7 @@ def test_every_row_that_moved_makes_the_plan_stale_and_is_named(moved: World) ->
     assert {row.strip() for row in rows} == {
         f"entity_type.account {changed} (description)",
         f"entity_type.bill {changed} (name)",
+        f"entity_type.budget {changed} (current_view_template_version_id)",
         f"entity_type.card {changed} ({OWNER})",
         f"entity_type.goal {changed} ({OWNER})",
         "entity_type.loan in birch is gone: it was deleted or retired",
@@ -153,19 +155,16 @@ def test_a_row_that_lost_what_it_hangs_on_makes_the_plan_stale(
 
 
 def test_what_the_plan_does_not_touch_does_not_make_it_stale(moved: World) -> None:
-    view = moved.insert("view_templates", organization_id=TENANT, slug="v", name="V")
-    version = moved.insert("view_template_versions", view_template_id=view, version=1, layout="{}")
+    moved.sql(f"ALTER TABLE {TYPES} ADD COLUMN pinned text")
     plan = moved.plan("birch")
-    here(
-        moved, TYPES, "account", f"current_view_template_version_id = {version}, created_by = NULL"
-    )
+    here(moved, TYPES, "account", "pinned = 'Ours', created_by = NULL")
     here(moved, TYPES, "receipt", "description = 'Ours'")
     moved.sql("UPDATE agents SET name = 'Penny', model = 'own' WHERE organization_id = %s", TENANT)
     moved.insert(TYPES, organization_id=TENANT, slug="own", name="Own")
     assert moved.apply(plan).status == "applied"
-    account = f"SELECT description, current_view_template_version_id FROM {TYPES} WHERE slug = %s"
+    account = f"SELECT description, pinned FROM {TYPES} WHERE slug = %s"
     assert moved.sql(f"{account} AND organization_id = %s", "account", TENANT) == [
-        ("As reviewed", version)
+        ("As reviewed", "Ours")
     ]
     agent = "SELECT name, model, description FROM agents WHERE organization_id = %s"
     assert moved.sql(agent, TENANT) == [("Penny", "own", "As reviewed")]
@@ -184,11 +183,14 @@ def test_the_same_plan_is_applied_once(moved: World) -> None:
 
 def test_planned_again_after_an_uninstall_by_hand_is_another_plan(moved: World) -> None:
     moved.install("birch", skip=[])
+    watchers = moved.sql("SELECT slug FROM watchers WHERE organization_id = %s ORDER BY 1", HOME)
+    # With the agent goes what the watchers point at, and they are pointed at the new one.
+    hangs_on_it = ["agent.agent_pf", *(f"watcher.{slug}" for (slug,) in watchers)]
     plans = []
     for _ in range(2):
         moved.sql("DELETE FROM agents WHERE organization_id = %s", TENANT)
         plans.append(moved.plan("birch"))
-        assert [one.address for one in plans[-1].changes] == ["agent.agent_pf"]
+        assert [one.address for one in plans[-1].changes] == hangs_on_it
         assert moved.apply(plans[-1]).status == "applied"
     assert plans[0].changes == plans[1].changes
     assert plans[0].plan_id != plans[1].plan_id

@@ -22,6 +22,11 @@ STORIES = {
     "skip.plan.json": "own-row-skipped",
     "resync.plan.json": "new-template-version",
     "again.plan.json": "after-a-stale-plan",
+    "version.plan.json": "new-watcher-version",
+    "archived.plan.json": "archived-watcher",
+    "own.plan.json": "tenants-own-version",
+    "missing.plan.json": "classifier-of-a-missing-entity",
+    "arrives.plan.json": "classifier-arrives-with-its-entity",
 }
 
 

@@ -26,6 +26,7 @@ INSTALLED = [
     "tracking columns on entity_relationship_types",
     "tracking columns on event_classifiers",
     "tracking columns on watchers",
+    "tracking columns on view_templates",
     "ledger (schema reconcile), version 1",
 ]
 
@@ -187,7 +188,7 @@ def test_unlisted_columns_that_a_new_row_would_need(real: World) -> None:
     assert caught.value.message.splitlines()[1:] == [
         f"  kind {kind}: column 'tier' is NOT NULL without a default, and the kind does not list "
         "it, so no row can be created"
-        for kind in ("agent", "entity_type", "relationship_type", "relationship_rule")
+        for kind in ("agent", "relationship_type", "relationship_rule", "entity_type")
     ]
     assert "migrate the database" in caught.value.hint
 
@@ -204,8 +205,8 @@ def test_missing_columns(real: World) -> None:
     with pytest.raises(SchemaMismatchError) as caught:
         plan(real)
     assert caught.value.message.splitlines()[1:] == [
-        "  kind entity_type: table entity_types has no column 'description'",
         "  kind relationship_type: table entity_relationship_types has no column 'is_symmetric'",
+        "  kind entity_type: table entity_types has no column 'description'",
     ]
 
 

@@ -12,7 +12,7 @@ from reconciler.database.embedded import Server
 from reconciler.errors import ReconcilerError
 from reconciler.model.change import FieldChange
 from reconciler.model.plan import Plan
-from tests.fixtures.world import TRACKED, World, _copy
+from tests.fixtures.world import TRACKED, World, _copy, notes
 
 HOME, TENANT = "org_public_finance", "org_birch"
 TYPES, RELATIONS = "entity_types", "entity_relationship_types"
@@ -73,11 +73,6 @@ def fields(plan: Plan) -> dict[tuple[str, str], FieldChange]:
         if one.action == "update"
         for field in one.fields
     }
-
-
-def notes(plan: Plan) -> list[tuple[str, str]]:
-    """What the plan leaves alone."""
-    return [(note.about, note.address) for note in plan.notes]
 
 
 def test_each_change_in_the_template_arrives_alone(birch: World) -> None:
@@ -150,10 +145,10 @@ def test_new_rows_arrive_alone_with_what_they_refer_to(birch: World) -> None:
     before = versions(birch)
     plan = birch.plan("birch")
     assert [(one.action, one.address) for one in plan.changes] == [
-        ("create", "entity_type.allowance"),
         ("create", "relationship_type.limited_by"),
         ("create", "relationship_rule.limited_by/allowance/person"),
         ("create", "relationship_rule.limits/goal/category"),
+        ("create", "entity_type.allowance"),
     ]
     birch.apply(plan)
     assert len(written(birch, before)) == 4
@@ -191,9 +186,9 @@ def test_what_left_the_template_is_noted_and_stays(birch: World, how: str) -> No
     plan = birch.plan("birch")
     assert fields(plan) == {}
     assert notes(plan) == [
-        ("orphaned", "entity_type.vehicle"),
         ("orphaned", "relationship_type.limits"),
         ("orphaned", "relationship_rule.limits/budget/category"),
+        ("orphaned", "entity_type.vehicle"),
     ]
     assert birch.apply(plan).status == "nothing_to_do"
     assert written(birch, before) == set()
@@ -223,9 +218,9 @@ def test_what_the_tenant_deleted_stays_deleted_and_the_rest_arrives(
     assert fields(plan).keys() == {("entity_type.account", "description")}
     # The rules of a deleted relationship type went with it, which is said.
     assert notes(plan) == [
-        ("deleted_by_tenant", "entity_type.goal"),
         ("deleted_by_tenant", "relationship_type.limits"),
         ("deleted_by_tenant", "relationship_rule.owns/person/vehicle"),
+        ("deleted_by_tenant", "entity_type.goal"),
         ("with_parent", "relationship_rule.limits/budget/category"),
     ]
     birch.apply(plan)

@@ -1,7 +1,7 @@
 """Plan -> Outcome, in one transaction: the only room that writes.
 
 time-outs -> lock the targets -> applied already? -> who may -> does it fit -> lock the rows
--> still as planned? -> revision -> rows -> links -> counts -> ledger -> commit
+-> still as planned? -> ids -> revision -> rows -> links -> counts -> ledger -> commit
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from typing import Final
 
 from psycopg import errors as pg
 
+from reconciler.applier import ids
 from reconciler.applier.refusals import (
     different_database,
     kinds_moved,
@@ -31,8 +33,8 @@ from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
 from reconciler.model.value import Digest
 from reconciler.reader import read_fingerprint
+from reconciler.reader.answers import About
 from reconciler.sql.guard import Scope
-from reconciler.sql.questions import Questions
 from reconciler.sql.statements import Script
 from reconciler.sql.tree import Statement
 
@@ -45,7 +47,8 @@ _SETTINGS: Final = (
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true), "
     # It also takes the arrays for short: a nested loop over a hundred thousand places never ends.
-    "CASE WHEN $2 > 2000 THEN set_config('enable_nestloop', 'off', true) END"
+    "CASE WHEN $2 > 2000 THEN set_config('enable_nestloop', 'off', true) END, "
+    "extract(epoch FROM now())::text"
 )
 
 
@@ -72,25 +75,33 @@ def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = 
     for attempt in range(1, RETRIES + 1):
         try:
             with transaction(connection, read_only=False):
-                return _Apply(connection, plan, kinds, lock_timeout).outcome()
-        except LockedError as error:
-            again = isinstance(error.__cause__, pg.SerializationFailure | pg.DeadlockDetected)
-            if not again or attempt == RETRIES:
+                return _Apply(connection, plan, kinds, lock_timeout, attempt).outcome()
+        except (LockedError, StalePlanError) as error:
+            if not isinstance(error.__cause__, _PASSING) or attempt == RETRIES:
                 raise
             # Two that stopped each other must not meet again at once.
             time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311
     raise AssertionError("the last attempt returns or raises")
 
 
+# What another writer's commit may cause, and a new attempt may not meet again: the platform
+# takes ids of its own, beyond the sequence, and may take the very one that we drew.
+_PASSING: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
+
+
 class _Apply:
     """One attempt, inside its transaction."""
 
-    def __init__(self, connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str, attempt: int
+    ) -> None:
+        self.attempt = attempt
         self.connection = connection
         self.plan = plan
         self.kinds = kinds
         self.lock_timeout = lock_timeout
         self.targets = [target.organization.id for target in plan.targets]
+        self.now = datetime.now(UTC)
         self.scope = Scope.of(kinds, frozenset(self.targets))
 
     def outcome(self) -> Outcome:
@@ -114,12 +125,18 @@ class _Apply:
         found = (template.agent_id, template.organization.id)
         if found != (plan.template.agent_id, plan.template.organization.id):
             raise somebody_else(plan, "template")
-        if plan.actor.mode == "member" and actor != plan.actor:
+        # Whichever role applies an operator's plan, its rows name the author that was reviewed.
+        if plan.actor.mode == "operator":
+            actor = actor.model_copy(update={"label": plan.actor.label})
+        if actor != plan.actor:
             raise somebody_else(plan, "actor")
         refuse(template, plan.targets)
         authorise(self.connection, plan.actor, self.targets)
-        script = Script(plan, opening.kinds)
+        script = Script(plan, opening.kinds, self.now)
         moved = self._verify(script, opening)
+        script.drawn = ids.draw(
+            self.connection, opening, script.creates(), self.scope, self.attempt
+        )
         counts = _counts(plan)
         ((number,),) = self._run([record.revision(plan, counts)])[0]
         self._write(script.writes())
@@ -141,7 +158,8 @@ class _Apply:
     def _enter(self) -> Rows:
         """Take turns with other applies, then see whether this plan was applied before."""
         rows = sum(len(change.targets) for change in self.plan.changes)
-        run(self.connection, [Fixed(_SETTINGS, (self.lock_timeout, rows))])
+        ((*_, now),) = run(self.connection, [Fixed(_SETTINGS, (self.lock_timeout, rows))])[0]
+        self.now = datetime.fromtimestamp(float(now), UTC)
         self._run([record.enter(self.targets)])
         self._run([record.lock(self.targets)])
         return self._run([record.find(self.plan.plan_id)])[0]
@@ -159,10 +177,8 @@ class _Apply:
         if wrong:
             raise stale_rows(self.plan, wrong)
         template = self.plan.template
-        questions = Questions(
-            script.sources, template.agent_id, template.organization.id, self.targets
-        )
-        moved = read_fingerprint(self.connection, opening, questions) != self.plan.fingerprint
+        about = About(template.agent_id, template.organization.id, self.targets)
+        moved = read_fingerprint(self.connection, opening, about) != self.plan.fingerprint
         if moved and _copies_secrets(self.plan):
             raise StalePlanError(
                 "the template has changed since the plan was made, and the plan copies sensitive "

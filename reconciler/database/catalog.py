@@ -21,7 +21,15 @@ class Query:
 _COLUMNS = """
 SELECT n.nspname, c.relname, row_security_active(c.oid), a.attname,
        format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull,
-       a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attgenerated <> ''
+       a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, a.attgenerated <> '',
+       coalesce((SELECT s.oid::regclass::text
+                 FROM pg_attrdef f
+                 JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+                 JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+                 WHERE f.adrelid = c.oid AND f.adnum = a.attnum LIMIT 1),
+                CASE WHEN a.attidentity <> '' THEN pg_get_serial_sequence(
+                    format('%I.%I', n.nspname, c.relname), a.attname) END),
+       a.attidentity = 'a'
 FROM unnest($1::text[], $2::text[]) AS wanted (db_schema, name)
 JOIN pg_namespace n ON n.nspname = wanted.db_schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
@@ -55,13 +63,15 @@ def inspect(connection: Connection, tables: tuple[tuple[str, str], ...]) -> Cata
             (schema, table),
             Table(db_schema=schema, name=table, columns={}, unique=(), hides_rows=hides),
         )
-        name, kind, not_null, has_default, generated = column
+        name, kind, not_null, has_default, generated, sequence, always = column
         known.columns[name] = TableColumn(
             name=name,
             type=kind,
             not_null=not_null,
             has_default=has_default,
             generated=generated,
+            sequence=sequence,
+            always=always,
         )
     for schema, table, name, primary, predicate, expressions, nulls_equal in indexes:
         known = catalog[schema, table]

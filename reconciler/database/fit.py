@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
 from reconciler.kinds.order import deferred
 from reconciler.kinds.predicate import columns_of
+from reconciler.kinds.release import as_in
 from reconciler.model.kind import Kind
 from reconciler.model.table import Catalog, Table
 
 Shapes = dict[str, dict[str, str]]
+
+# Types of ids that can be drawn from a sequence, or be one more than the largest.
+WHOLE: Final = ("smallint", "integer", "bigint")
 
 # An address is text, so a key must have one text for each value.
 _AMBIGUOUS_KEYS: Final = (
@@ -30,42 +35,47 @@ def tables_of(kinds: tuple[Kind, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys((kind.db_schema, kind.table) for kind in kinds))
 
 
-def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> tuple[tuple[Kind, ...], Shapes]:
-    """The kinds without the optional columns that this release lacks, and all columns' types.
+@dataclass(frozen=True)
+class Fitted:
+    """The kinds as this release of the database has them.
+
+    shapes    the SQL type of each column that may be written, by kind
+    left_out  kinds that the database cannot hold, and need not, with the reason
+    """
+
+    kinds: tuple[Kind, ...]
+    shapes: Shapes
+    left_out: dict[str, str]
+
+
+def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> Fitted:
+    """Hold the kinds (parents first) against the catalog.
 
     Raises SchemaMismatchError with every misfit, NotInitialisedError where just the tracking
     columns are missing, HiddenRowsError where row-level security is in force for this role.
     """
+    left_out = _left_out(kinds, catalog)
     misfits: list[str] = []
     untracked: list[str] = []
     hidden: list[str] = []
     fitted = []
     shapes: Shapes = {}
     for kind in kinds:
+        if kind.name in left_out:
+            continue
         table = catalog.get((kind.db_schema, kind.table))
+        present = as_in(kind, table.columns, left_out) if table else kind
+        misfits += [f"kind {kind.name}: {one}" for one in _wrong(present, kinds, table)]
         if table is None:
-            misfits.append(f"kind {kind.name}: there is no table {kind.db_schema}.{kind.table}")
             continue
         if table.hides_rows:
             hidden.append(f"{kind.db_schema}.{kind.table}")
-        present = _present(kind, table)
-        missing = sorted(_needed(present) - table.columns.keys())
-        tracking = {kind.owner.agent, kind.owner.organization} if kind.owner else set()
-        if tracking & set(missing):
+        if _tracking(kind) - table.columns.keys():
             untracked.append(kind.table)
-        misfits.extend(
-            f"kind {kind.name}: table {kind.table} has no column {name!r}"
-            for name in missing
-            if name not in tracking
-        )
-        if not missing:
-            misfits.extend(
-                f"kind {kind.name}: {misfit}" for misfit in _misfits(present, kinds, table)
-            )
         fitted.append(present)
         shapes[kind.name] = {
             name: column.type for name, column in table.columns.items() if name in present.written
-        }
+        } | {column.name: "boolean" for column in present.columns if column.flag}
     if misfits:
         raise SchemaMismatchError(
             "the kinds do not fit this database:\n  " + "\n  ".join(misfits),
@@ -73,37 +83,50 @@ def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> tuple[tuple[Kind, ...], Sh
         )
     if untracked:
         raise NotInitialisedError(
-            "the tracking columns are missing on " + ", ".join(sorted(untracked)),
+            "the tracking columns are missing on " + ", ".join(sorted(set(untracked))),
             hint="Run `reconcile init`, or `reconcile init --print` and have the script applied.",
         )
     if hidden:
         raise HiddenRowsError(
-            "row-level security would hide rows of " + ", ".join(sorted(hidden)),
+            "row-level security would hide rows of " + ", ".join(sorted(set(hidden))),
             hint="Plan with a role that sees every row: the tables' owner (without FORCE ROW "
             "LEVEL SECURITY), or a role with BYPASSRLS.",
         )
-    return tuple(fitted), shapes
+    return Fitted(tuple(fitted), shapes, left_out)
 
 
-def _present(kind: Kind, table: Table) -> Kind:
-    return kind.model_copy(
-        update={
-            "columns": tuple(
-                column
-                for column in kind.columns
-                if not column.optional or column.name in table.columns
-            ),
-            "stamps": tuple(
-                stamp
-                for stamp in kind.stamps
-                if not stamp.optional or stamp.column in table.columns
-            ),
-        }
-    )
+def _left_out(kinds: tuple[Kind, ...], catalog: Catalog) -> dict[str, str]:
+    """Kinds that need not be there and do not fit, and what belongs to them."""
+    found: dict[str, str] = {}
+    for kind in kinds:
+        if kind.parent and kind.parent.kind in found:
+            found[kind.name] = f"it belongs to {kind.parent.kind}"
+        elif not kind.required:
+            table = catalog.get((kind.db_schema, kind.table))
+            wrong = _wrong(as_in(kind, table.columns, found) if table else kind, kinds, table)
+            if wrong:
+                found[kind.name] = "; ".join(wrong)
+    return found
+
+
+def _wrong(kind: Kind, kinds: tuple[Kind, ...], table: Table | None) -> list[str]:
+    if table is None:
+        return [f"there is no table {kind.db_schema}.{kind.table}"]
+    missing = sorted(_needed(kind) - table.columns.keys() - _tracking(kind))
+    if missing:
+        return [f"table {kind.table} has no column {name!r}" for name in missing]
+    if _tracking(kind) - table.columns.keys():
+        return []
+    return list(_misfits(kind, kinds, table))
+
+
+def _tracking(kind: Kind) -> set[str]:
+    return {kind.owner.agent, kind.owner.organization} if kind.owner else set()
 
 
 def _needed(kind: Kind) -> set[str]:
-    return {*kind.written, *(columns_of(kind.live) if kind.live else ())}
+    spoken = [columns_of(text) for text in (kind.live, kind.where) if text]
+    return {*kind.written, *(name for names in spoken for name in names)}
 
 
 def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]:
@@ -111,6 +134,7 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
         next(known for known in kinds if known.name == kind.name),
         kinds,
     )
+    itself = {column.name for column in kind.columns if column.itself}
     identities = {kind.id, '"' + kind.id.replace('"', '""') + '"'}
     alone = any(
         len(one.expressions) == 1 and one.predicate is None and one.expressions[0] in identities
@@ -127,13 +151,16 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
                 f"column {name!r} is part of the key, and in {table.columns[name].type} equal "
                 "values can have different texts"
             )
-    for column in table.columns.values():
+    identity = table.columns[kind.id]
+    if itself and identity.always:
+        yield f"column {kind.id!r} refuses ids, and a row that points at itself must know its own"
+    for column in table.columns.values() if kind.mirrored else ():
         if column.generated and column.name in kind.written:
             yield f"column {column.name!r} is generated, so it cannot be managed"
-        if column.name in second_step and column.not_null:
+        if column.name in second_step - itself and column.not_null:
             yield f"column {column.name!r} is written in a second step, so it must be nullable"
         if column.not_null and not column.has_default and not column.generated:
-            if column.name == kind.id and kind.mint is None:
+            if column.name == kind.id and kind.mint is None and column.type not in WHOLE:
                 yield f"column {column.name!r} is the id and has no default: declare mint"
             elif column.name not in kind.written:
                 yield (
@@ -152,20 +179,15 @@ def _pointed_at(kind: Kind, kinds: tuple[Kind, ...]) -> bool:
     )
 
 
-def refuse_operator(kinds: tuple[Kind, ...], catalog: Catalog) -> None:
-    """Raise SchemaMismatchError where rows need a user that an operator is not."""
-    needed = [
-        f"{kind.table}.{stamp.column}"
+def signed(kinds: Iterable[Kind], catalog: Catalog) -> dict[str, str]:
+    """The column, by kind, in which a new row must name a user."""
+    return {
+        kind.name: f"{kind.table}.{stamp.column}"
         for kind in kinds
         for stamp in kind.stamps
         if stamp.value == "actor"
         and catalog[kind.db_schema, kind.table].columns[stamp.column].not_null
-    ]
-    if needed:
-        raise SchemaMismatchError(
-            f"an operator is no user, and {', '.join(needed)} must name one",
-            hint="Name a user who is owner or admin of every target: --as USER.",
-        )
+    }
 
 
 def _only_retired(kind: Kind, name: str) -> bool:

@@ -11,7 +11,7 @@ from reconciler.database.platform import SETTINGS, Fixed
 from reconciler.errors import NotInitialisedError
 from reconciler.kinds import Kinds
 from reconciler.model.snapshot import DatabaseIdentity
-from reconciler.model.table import Catalog
+from reconciler.model.table import Catalog, UniqueIndex
 
 LEDGER_VERSION = "1"
 
@@ -24,12 +24,21 @@ _VERSION = Fixed("SELECT value FROM reconcile.setting WHERE name = 'ledger_versi
 
 @dataclass(frozen=True)
 class Opening:
-    """The database, and the kinds as this release of it has them."""
+    """The database, and the kinds as this release of it has them.
+
+    left_out  kinds that the database cannot hold, and need not, with the reason
+    """
 
     database: DatabaseIdentity
     kinds: Kinds
     shapes: Shapes
+    left_out: dict[str, str]
     catalog: Catalog
+
+    @property
+    def uniques(self) -> tuple[tuple[UniqueIndex, ...], ...]:
+        """The unique indexes of each kind's table."""
+        return tuple(self.catalog[kind.db_schema, kind.table].unique for kind in self.kinds)
 
 
 def open_database(connection: Connection, kinds: Kinds) -> Opening:
@@ -53,10 +62,11 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
             "release of reconcile.",
         )
     catalog = inspect(connection, tables_of(kinds))
-    fitted, shapes = fit(kinds, catalog)
+    fitted = fit(kinds, catalog)
     return Opening(
         database=DatabaseIdentity(system_identifier=system_identifier, name=name),
-        kinds=fitted,
-        shapes=shapes,
+        kinds=fitted.kinds,
+        shapes=fitted.shapes,
+        left_out=fitted.left_out,
         catalog=catalog,
     )

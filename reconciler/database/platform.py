@@ -147,14 +147,28 @@ def find_targets(
     return tuple(targets.values())
 
 
+_SIGNS_AS: Final = (
+    "SELECT current_user::text, s.value, u.id FROM (SELECT 1) AS one "
+    "LEFT JOIN reconcile.setting s ON s.name = 'operator_user' "
+    'LEFT JOIN public."user" u ON u.id = s.value'
+)
+
+
 def find_actor(connection: Connection, typed: str | None) -> Actor:
     """The user by id or e-mail address, or, where none is named, the database role.
 
     Raises NotFoundError for an unknown user.
     """
     if typed is None:
-        (rows,) = run(connection, [Fixed("SELECT current_user::text")])
-        return Actor(mode="operator", label=f"database role {rows[0][0]}")
+        (rows,) = run(connection, [Fixed(_SIGNS_AS)])
+        role, user, found = rows[0]
+        if user != found:
+            raise NotFoundError(
+                f"there is no user {user!r}, whom the setting operator_user names",
+                hint="Correct it: UPDATE reconcile.setting SET value = ... "
+                "WHERE name = 'operator_user'.",
+            )
+        return Actor(mode="operator", label=f"database role {role}", signs_as=user)
     (rows,) = run(connection, [Fixed(_ACTOR, (typed,))])
     if not rows:
         raise NotFoundError(

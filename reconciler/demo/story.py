@@ -41,6 +41,32 @@ def _run(line: str, exits: Exit = Exit.DONE) -> Run:
     return Run(tuple(line.split()), exits)
 
 
+def _publish(
+    watcher: str,
+    number: int,
+    notes: str,
+    before: str,
+    after: str,
+    organization: str = "org_public_finance",
+) -> str:
+    """A new version of a watcher, as the platform's people would publish it: row, then pointer."""
+    return f"""
+                INSERT INTO watcher_versions (watcher_id, version, name, description,
+                    change_notes, prompt, extraction_schema, sources_schema, keying_config,
+                    json_template, classifiers, required_source_types, recommended_source_types,
+                    reactions_guidance, condensation_prompt, condensation_window_count, created_by)
+                SELECT v.watcher_id, {number}, v.name, v.description, '{notes}',
+                    replace(v.prompt, '{before}', '{after}'), v.extraction_schema,
+                    v.sources_schema, v.keying_config, v.json_template, v.classifiers,
+                    v.required_source_types, v.recommended_source_types, v.reactions_guidance,
+                    v.condensation_prompt, v.condensation_window_count, v.created_by
+                FROM watcher_versions v JOIN watchers w ON w.current_version_id = v.id
+                WHERE w.organization_id = '{organization}' AND w.slug = '{watcher}';
+                UPDATE watchers w SET current_version_id = v.id, version = {number}
+                FROM watcher_versions v WHERE v.watcher_id = w.id AND v.version = {number}
+                    AND w.organization_id = '{organization}' AND w.slug = '{watcher}';"""  # noqa: S608
+
+
 _SKIP: Final = "--skip entity_type.transaction"
 
 STEPS: Final = (
@@ -157,5 +183,98 @@ STEPS: Final = (
             _run(f"plan personal-finance --target acme --target birch --as user_ana {_SKIP}"),
         ),
         "reconcile kinds   (which tables, which columns, whose they are)",
+    ),
+    Step(
+        "A new version is a new row, and what the tenant's instance does is its own",
+        "The template publishes a version of a watcher: in birch a row is added and the pointer "
+        "moves, and nothing that was found with the old version changes its meaning.",
+        (
+            Meanwhile(
+                "The template's people publish version 4 of bills_due, which looks further ahead.",
+                _publish("bills_due", 4, "Looks three weeks ahead.", "fortnight", "three weeks"),
+            ),
+            Meanwhile(
+                "They also let it run an hour earlier.",
+                """
+                UPDATE watchers SET schedule = '30 6 * * *'
+                WHERE organization_id = 'org_public_finance' AND slug = 'bills_due';
+                """,
+            ),
+            Meanwhile(
+                "In birch, the platform runs the watcher through a connection of birch's own.",
+                """
+                UPDATE watchers SET connection_id = 'conn_birch', entity_ids = '{1,2}'
+                WHERE organization_id = 'org_birch' AND slug = 'bills_due';
+                """,
+            ),
+            _run("plan personal-finance --target birch --as user_ben --out version.plan.json"),
+            _run("apply version.plan.json"),
+        ),
+        "reconcile show version.plan.json --verbose   (the whole prompt)",
+    ),
+    Step(
+        "What a tenant switched off stays off",
+        "Acme archived a watcher. Its slug is still taken, and its versions are still there; the "
+        "re-sync leaves all that alone and brings the rest.",
+        (
+            Meanwhile(
+                "In acme, somebody archives the watcher large_transaction.",
+                """
+                UPDATE watchers SET status = 'archived', next_run_at = NULL
+                WHERE organization_id = 'org_acme' AND slug = 'large_transaction';
+                """,
+            ),
+            _run(
+                f"plan personal-finance --target acme --as user_ana {_SKIP} "
+                "--out archived.plan.json"
+            ),
+            _run("apply archived.plan.json"),
+        ),
+        "reconcile show archived.plan.json --format markdown",
+    ),
+    Step(
+        "A version that a tenant published is the tenant's",
+        "Acme wrote a version 2 of its own, and runs it; then the template publishes a version "
+        "2, too. A number means one thing in a tenant, so the plan asks. Left as it is, acme keeps "
+        "its version; the template's next number will arrive beside it.",
+        (
+            Meanwhile(
+                "In acme, somebody publishes a version 2 of budget_overrun and lets it run.",
+                _publish("budget_overrun", 2, "Ours.", "household", "company", "org_acme"),
+            ),
+            Meanwhile(
+                "The template's people publish their version 2 of budget_overrun.",
+                _publish("budget_overrun", 2, "Says it kindly.", "household", "family"),
+            ),
+            _run(
+                f"plan personal-finance --target acme --as user_ana {_SKIP} --out own.plan.json",
+                Exit.CONFLICTS,
+            ),
+            _run(
+                f"plan personal-finance --target acme --as user_ana {_SKIP} "
+                "--skip watcher_version.budget_overrun/2"
+            ),
+        ),
+        "reconcile show own.plan.json --format json   (the conflict, for a program)",
+    ),
+    Step(
+        "What needs a row of the tenant's waits for it",
+        "One classifier belongs to an entity, main-account. Birch had none, so it was deferred; "
+        "now that there is one, it arrives.",
+        (
+            _run("plan personal-finance --target birch --as user_ben --out missing.plan.json"),
+            Meanwhile(
+                "In birch, somebody enters the main account.",
+                """
+                INSERT INTO entities (entity_type_id, name, slug, organization_id, created_by)
+                SELECT id, 'Main account', 'main-account', 'org_birch', 'user_ben'
+                FROM entity_types WHERE organization_id = 'org_birch' AND slug = 'account';
+                """,
+            ),
+            _run("plan personal-finance --target birch --as user_ben --out arrives.plan.json"),
+            _run("apply arrives.plan.json"),
+            _run("plan personal-finance --target birch --as user_ben"),
+        ),
+        "reconcile kinds   (what belongs to what, and in which order it is written)",
     ),
 )

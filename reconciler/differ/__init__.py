@@ -5,9 +5,11 @@ snapshot -> decide (ownership) -> build (compare, references) -> plan -> check
 
 from __future__ import annotations
 
-from reconciler.differ.build import Builder, merged
+from reconciler.differ.build import Builder
 from reconciler.differ.check import check
 from reconciler.differ.decide import decide
+from reconciler.differ.merge import merged
+from reconciler.differ.predecessors import with_predecessors
 from reconciler.errors import NotFoundError
 from reconciler.kinds import Kinds
 from reconciler.model.plan import Plan, Request
@@ -33,6 +35,7 @@ def diff(snapshot: Snapshot, kinds: Kinds, request: Request, actor: Actor, creat
     for decision in decisions:
         builder.add(decision)
     builder.finish(request.resolutions)
+    mirrored = {kind.name: kind.mirrored for kind in kinds}
     order = {kind.name: place for place, kind in enumerate(kinds)}
     plan = Plan(
         created_at=created_at,
@@ -41,16 +44,22 @@ def diff(snapshot: Snapshot, kinds: Kinds, request: Request, actor: Actor, creat
         actor=actor,
         template=snapshot.template,
         fingerprint=snapshot.fingerprint,
-        template_rows=len(snapshot.rows),
+        template_rows=sum(row.current and mirrored[row.address.kind] for row in snapshot.rows),
         request=request,
         targets=snapshot.targets,
         unchanged=reach.unchanged,
         kinds={kind.name: kind.digest for kind in kinds},
+        left_out=snapshot.left_out,
+        schedules={
+            kind.name: tuple(one.schedule for one in kind.next_run)
+            for kind in kinds
+            if kind.next_run
+        },
         parents={kind.name: kind.parent.kind for kind in kinds if kind.parent},
         shapes=snapshot.shapes,
         changes=tuple(
             sorted(
-                merged(builder.changes),
+                merged(with_predecessors(builder.changes, snapshot, reach.kinds)),
                 key=lambda one: (order[one.address.kind], one.address, one.targets),
             )
         ),

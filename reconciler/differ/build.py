@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from reconciler.differ.compare import compare
-from reconciler.differ.decide import Decision
+from reconciler.differ.compare import Comparison, change, compare
+from reconciler.differ.decide import Decision, incomplete
+from reconciler.differ.inside import suspects
+from reconciler.differ.link import Group, link, remembered
 from reconciler.differ.references import Reach
 from reconciler.kinds.mint import ATTEMPTS, mint
+from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Change, Create, Update
 from reconciler.model.conflict import (
@@ -18,11 +21,14 @@ from reconciler.model.conflict import (
     DeadRowBlocks,
     EditedBoth,
     ForeignOwner,
-    MissingReference,
+    Incomplete,
+    RewrittenVersion,
     UniqueCollision,
     UserAuthored,
 )
+from reconciler.model.kind import Kind
 from reconciler.model.note import (
+    Deferred,
     DeletedByTenant,
     KeptEdit,
     NeedlessFlag,
@@ -30,14 +36,11 @@ from reconciler.model.note import (
     Note,
     Orphaned,
     Skipped,
-    Unlinked,
     WithParent,
 )
 from reconciler.model.plan import Resolution
 from reconciler.model.snapshot import Collision, Snapshot
-from reconciler.model.value import Ref, Value, Values
-
-_Told = TypeVar("_Told", Create, Update, Adopt, Change, Note)
+from reconciler.model.value import Values
 
 
 class Builder:
@@ -76,7 +79,7 @@ class Builder:
     def finish(self, resolutions: Iterable[Resolution]) -> None:
         """Note what no decision speaks of: orphans, children left out, flags without a use."""
         for address, organizations in self.reach.left_out:
-            self.notes.append(WithParent(address=address, targets=_sorted(organizations)))
+            self._left_out(address, organizations)
         everywhere = tuple(target.organization.id for target in self.snapshot.targets)
         for one in resolutions:
             if one.address not in self.resolved:
@@ -86,6 +89,20 @@ class Builder:
         for state in self.snapshot.states:
             if state.orphan:
                 self.notes.append(Orphaned(address=state.address, targets=state.organizations))
+
+    def _left_out(self, address: Address, organizations: frozenset[str]) -> None:
+        """Rows without a parent: it is left alone, or it is the tenant's to write."""
+        parent = parent_of(self.reach.kinds[address.kind], address)
+        waiting = self.reach.deferred.get(parent, {}) if parent else {}
+        whys: tuple[Literal["absent", "ambiguous"], ...] = ("absent", "ambiguous")
+        for why in whys:
+            targets = _sorted(one for one in organizations if waiting.get(one) == why)
+            if parent and targets:
+                note = Deferred(address=address, targets=targets, refers_to=parent, why=why)
+                self.notes.append(note)
+        rest = organizations - waiting.keys()
+        if rest:
+            self.notes.append(WithParent(address=address, targets=_sorted(rest)))
 
     def _skip(self, decision: Decision, organizations: Iterable[str], reason: str) -> None:
         targets = _sorted(organizations)
@@ -106,7 +123,9 @@ class Builder:
                 assert state.owner is not None
                 return ForeignOwner(address=address, target=target, owner=state.owner)
             case "dead_row_blocks":
-                return DeadRowBlocks(address=address, target=target, author=state.author)
+                return DeadRowBlocks(
+                    address=address, target=target, author=state.author, owner=state.owner
+                )
             case "ambiguous":
                 doubled = address in self.snapshot.ambiguous
                 where = "template" if doubled else "target"
@@ -118,13 +137,43 @@ class Builder:
         """Create, update or take over, less what collides and what cannot be referred to."""
         creating = decision.verdict == "create"
         organizations = decision.organizations
+        if self._incomplete(decision):
+            return
         if creating:
             organizations = self._without_collisions(decision, organizations, None)
-        for group, values in self._resolved(decision, organizations):
+        linked = link(decision, organizations, self.reach)
+        self.notes += linked.notes
+        self._report(decision, linked.conflicts, "missing_reference")
+        for group in linked.groups:
             if creating:
-                self._create(decision, group, values)
+                self._create(decision, group)
             else:
-                self._compare(decision, group, values)
+                self._compare(decision, group)
+
+    def _report(self, decision: Decision, conflicts: Sequence[Conflict], reason: str) -> None:
+        """Conflicts, unless a person resolved to leave the row as it is."""
+        if conflicts and decision.resolution and decision.resolution.action == "skip":
+            self._skip(decision, {conflict.target for conflict in conflicts}, reason)
+        else:
+            self.conflicts += conflicts
+
+    def _incomplete(self, decision: Decision) -> bool:
+        """Whether the template's row cannot be placed as it is."""
+        values, have = decision.row.values, decision.state.values
+        found: list[Conflict] = [
+            Incomplete(
+                address=decision.row.address,
+                target=organization,
+                column=column.name,
+                wrong=wrong,
+                value=values[column.name],
+            )
+            for column, wrong in incomplete(decision.kind, values)
+            if decision.verdict == "create" or (have or {})[column.name] != values[column.name]
+            for organization in _sorted(decision.organizations)
+        ]
+        self._report(decision, found, "incomplete")
+        return bool(found)
 
     def _without_collisions(
         self,
@@ -139,160 +188,103 @@ class Builder:
             if changed is None or collision.speaks_of & changed
         }
         collided = organizations & in_the_way.keys()
-        if collided and decision.resolution and decision.resolution.action == "skip":
-            self._skip(decision, collided, "unique_collision")
-        else:
-            self.conflicts += [
-                UniqueCollision(
-                    address=decision.row.address,
-                    target=organization,
-                    index=in_the_way[organization].index,
-                    columns=in_the_way[organization].columns,
-                    other_id=in_the_way[organization].other_id,
-                    other_organization=in_the_way[organization].other_organization,
-                )
-                for organization in _sorted(collided)
-            ]
+        found = [
+            UniqueCollision(
+                address=decision.row.address,
+                target=organization,
+                index=in_the_way[organization].index,
+                columns=in_the_way[organization].columns,
+                other_id=in_the_way[organization].other_id,
+                other_organization=in_the_way[organization].other_organization,
+            )
+            for organization in _sorted(collided)
+        ]
+        self._report(decision, found, "unique_collision")
         return organizations - collided
 
-    def _resolved(
-        self, decision: Decision, organizations: frozenset[str]
-    ) -> list[tuple[frozenset[str], Values]]:
-        """The template's values by group of targets, which differ in what they can refer to."""
-        groups: list[tuple[frozenset[str], Values]] = [(organizations, decision.row.values)]
-        for column in decision.kind.references:
-            wanted = decision.row.values[column.name]
-            have = (decision.state.values or {}).get(column.name)
-            unresolved = self.reach.unresolved(wanted, organizations)
-            if not unresolved or have == wanted:
-                # A row that points there already, be it at a retired row, goes on doing so.
-                continue
-            assert isinstance(wanted, Ref)
-            if column.nullable:
-                split = []
-                for group, values in groups:
-                    split.append((group - unresolved, values))
-                    split.append((group & unresolved, {**values, column.name: None}))
-                groups = split
-                self._unlinked(decision, column.name, wanted, unresolved)
-            elif decision.resolution and decision.resolution.action == "skip":
-                groups = [(group - unresolved, values) for group, values in groups]
-                self._skip(decision, unresolved, "missing_reference")
-            else:
-                groups = [(group - unresolved, values) for group, values in groups]
-                self.conflicts += [
-                    MissingReference(
-                        address=decision.row.address,
-                        target=organization,
-                        column=column.name,
-                        refers_to=wanted.ref,
-                    )
-                    for organization in _sorted(unresolved)
-                ]
-        return [(group, values) for group, values in groups if group]
-
-    def _unlinked(
-        self, decision: Decision, column: str, wanted: Ref, unresolved: frozenset[str]
-    ) -> None:
-        self.notes.append(
-            Unlinked(
-                address=decision.row.address,
-                targets=_sorted(unresolved),
-                column=column,
-                refers_to=wanted.ref,
-            )
-        )
-
-    def _create(self, decision: Decision, group: frozenset[str], values: Values) -> None:
-        kind, address, targets = decision.kind, decision.row.address, _sorted(group)
+    def _create(self, decision: Decision, group: Group) -> None:
+        kind, address, targets = decision.kind, decision.row.address, _sorted(group.organizations)
+        values = group.values
         if kind.installs and self.name is not None:
             values = {**values, kind.installs.name: self.name}
         ids: tuple[str, ...] = ()
         if kind.mint is not None:
             ids = tuple(self._mint(kind.mint, target, address) for target in targets)
-        self.changes.append(Create(address=address, targets=targets, values=values, ids=ids))
+        self._change(kind, Create(address=address, targets=targets, values=values, ids=ids))
 
     def _mint(self, prefix: str, target: str, address: Address) -> str:
         agent = self.snapshot.template.agent_id
         candidates = [mint(prefix, agent, target, address, n) for n in range(ATTEMPTS)]
         return next((one for one in candidates if one not in self.snapshot.taken), candidates[0])
 
-    def _compare(self, decision: Decision, group: frozenset[str], values: Values) -> None:
-        state, address, targets = decision.state, decision.row.address, _sorted(group)
-        have: dict[str, Value] = state.values or {}
-        found = compare(decision.kind, values, have, state.base)
-        for column, base, ours, theirs in found.edited:
-            if decision.resolution and decision.resolution.action == "skip":
-                self._skip(decision, group, "edited_both")
-                return
-            self.conflicts += [
-                EditedBoth(
-                    address=address,
-                    target=target,
-                    column=column,
-                    base=base,
-                    ours=ours,
-                    theirs=theirs,
-                )
-                for target in targets
-            ]
-        if found.edited:
+    def _compare(self, decision: Decision, group: Group) -> None:
+        kind, state, address = decision.kind, decision.state, decision.row.address
+        have: Values = state.values or {}
+        resolution = decision.resolution
+        forced = resolution is not None and resolution.action == "adopt"
+        found = compare(
+            kind,
+            group.values,
+            have,
+            state.base,
+            owner=state.owner.agent if state.owner else None,
+            forced=forced,
+        )
+        if found.forced:
+            self.resolved.add(address)
+        conflicts = self._edited(decision, group, found)
+        self._report(decision, conflicts, conflicts[0].reason if conflicts else "")
+        if conflicts:
             return
         self.notes += [
-            KeptEdit(address=address, targets=targets, column=column) for column in found.kept
+            KeptEdit(address=address, targets=_sorted(group.organizations), column=column)
+            for column in found.kept
         ]
         fields = tuple(found.fields)
         changed = frozenset(one.column for one in fields)
-        targets = _sorted(self._without_collisions(decision, group, changed))
+        targets = _sorted(self._without_collisions(decision, group.organizations, changed))
         if not targets:
             return
         if decision.taken_over:
-            self.changes.append(
-                Adopt(
-                    address=address,
-                    targets=targets,
-                    owner=state.owner,
-                    before=have,
-                    fields=fields,
-                )
+            adopt = Adopt(
+                address=address,
+                targets=targets,
+                owner=state.owner,
+                before=have,
+                fields=fields,
+                kept=remembered(decision, group),
             )
+            self._change(kind, adopt)
         elif fields:
-            self.changes.append(
-                Update(
-                    address=address,
-                    targets=targets,
-                    before=have,
-                    fields=fields,
-                    kept=found.kept,
-                )
-            )
+            kept = {**found.kept, **remembered(decision, group)}
+            update = Update(address=address, targets=targets, before=have, fields=fields, kept=kept)
+            self._change(kind, update)
             if state.base is None or not changed <= state.base.keys():
                 self.notes.append(NoBase(address=address, targets=targets))
 
+    def _edited(self, decision: Decision, group: Group, found: Comparison) -> list[Conflict]:
+        """What both sides changed; of a version, whatever the template changed in it."""
+        address = decision.row.address
+        if decision.kind.history and (found.fields or found.edited):
+            fields = (
+                *found.fields,
+                *(change(name, ours, theirs, drift=True) for name, _, ours, theirs in found.edited),
+            )
+            return [
+                RewrittenVersion(address=address, target=target, fields=fields)
+                for target in _sorted(group.organizations)
+            ]
+        return [
+            EditedBoth(
+                address=address, target=target, column=column, base=base, ours=ours, theirs=theirs
+            )
+            for column, base, ours, theirs in found.edited
+            for target in _sorted(group.organizations)
+        ]
 
-def merged(told: Iterable[_Told]) -> list[_Told]:
-    """The same with equal ones as one, for all of their targets."""
-    found: dict[tuple[str, str], list[_Told]] = defaultdict(list)
-    for one in told:
-        bare = one.model_copy(update={"targets": (), "ids": ()})
-        alike = found[one.address, type(one).__name__]
-        for place, other in enumerate(alike):
-            if other.model_copy(update={"targets": (), "ids": ()}) == bare:
-                alike[place] = _joined(other, one)
-                break
-        else:
-            alike.append(one)
-    return [one for alike in found.values() for one in alike]
-
-
-def _joined(left: _Told, right: _Told) -> _Told:
-    targets = (*left.targets, *right.targets)
-    order = sorted(range(len(targets)), key=targets.__getitem__)
-    update: dict[str, object] = {"targets": tuple(targets[place] for place in order)}
-    if isinstance(left, Create) and isinstance(right, Create) and left.ids:
-        ids = (*left.ids, *right.ids)
-        update["ids"] = tuple(ids[place] for place in order)
-    return left.model_copy(update=update)
+    def _change(self, kind: Kind, change: Create | Update | Adopt) -> None:
+        self.changes.append(change)
+        self.notes += suspects(kind, change, self.snapshot.named)
 
 
 def _sorted(organizations: Iterable[str]) -> tuple[str, ...]:

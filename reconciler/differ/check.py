@@ -18,7 +18,8 @@ from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt, Create, FieldChange, Update
 from reconciler.model.kind import Column, Kind
 from reconciler.model.plan import Plan
-from reconciler.model.value import Digest, Json, Ref, Value
+from reconciler.model.value import Digest, Json, Ref, Value, Values
+from reconciler.schedule import problem
 
 
 def check(plan: Plan, kinds: Kinds) -> None:
@@ -65,6 +66,8 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             touched.add((change.address, target))
         if len(change.address.key) != key_width(kind, kinds):
             yield f"{change.address}: its key does not have the parts of its kind's"
+        if not kind.mirrored:
+            yield f"{change.address}: rows of this kind are only pointed at"
         yield from _place(kind, change, plan, kinds)
         if isinstance(change, Adopt) and not _resolved(change, plan):
             yield f"{change.address}: is taken over, and nobody resolved that"
@@ -87,7 +90,11 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
             yield f"{at}: needs one minted id a target, or none"
         for name, value in change.values.items():
             yield from _value(at, columns.get(name), shape.get(name, ""), value)
+        yield from _schedules(at, kind, change.values)
+        yield from _predecessor(kind, change)
         return
+    if kind.history:
+        yield f"{at}: a version is history, and never written over"
     compared = {column.name for column in kind.compared if column.name in shape}
     if change.before.keys() != compared:
         yield f"{at}: what it was before does not name the kind's columns"
@@ -96,7 +103,7 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
         yield f"{at}: a column is changed twice"
     if isinstance(change, Update) and not names:
         yield f"{at}: is an update without a change"
-    kept = set(change.kept) if isinstance(change, Update) else set()
+    kept = set(change.kept)
     shared = {column.name for column in kind.compared if column.owner == "shared"}
     if not kept <= shared - set(names):
         yield f"{at}: keeps an edit of a column that is not shared"
@@ -107,6 +114,7 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
             yield f"{at}: column {field.column!r} is not the template's to write"
             continue
         yield from _value(at, columns[field.column], shape[field.column], field.after)
+        yield from _schedules(at, kind, {field.column: field.after})
         yield from _field(at, field, change.before.get(field.column))
 
 
@@ -141,6 +149,24 @@ def _resolved(change: Adopt, plan: Plan) -> bool:
     )
 
 
+def _predecessor(kind: Kind, change: Create) -> Iterator[str]:
+    if change.predecessor is None:
+        return
+    if not kind.history or change.predecessor.address.kind != kind.name:
+        yield f"{change.address}: follows a row that is no version of its own"
+    for field in change.predecessor.fields:
+        if change.values.get(field.column) != field.after:
+            yield f"{change.address}: {field.column} is shown with another value than it gets"
+        yield from _field(change.address, field, field.before)
+
+
+def _schedules(at: str, kind: Kind, values: Values) -> Iterator[str]:
+    for computed in kind.next_run:
+        schedule = values.get(computed.schedule)
+        if schedule is not None and problem(str(schedule)) is not None:
+            yield f"{at}: {computed.schedule} is not a cron schedule"
+
+
 def _field(at: str, field: FieldChange, before: Value) -> Iterator[str]:
     if field.before != before:
         yield f"{at}: {field.column} has two different values before"
@@ -155,7 +181,7 @@ def _field(at: str, field: FieldChange, before: Value) -> Iterator[str]:
             yield f"{at}: the operations shown for {field.column} do not lead to what it becomes"
 
 
-def _value(at: str, column: Column | None, sql_type: str, value: Value) -> Iterator[str]:
+def _value(at: Address, column: Column | None, sql_type: str, value: Value) -> Iterator[str]:
     if column is None or value is None:
         return
     expected: type | tuple[type, ...]
@@ -170,6 +196,8 @@ def _value(at: str, column: Column | None, sql_type: str, value: Value) -> Itera
     if not isinstance(value, expected):
         yield f"{at}: {column.name} holds a value that its column cannot"
     elif isinstance(value, Ref) and (
-        value.organization is not None or value.ref.kind != column.references
+        value.organization is not None or value.own or value.ref.kind != column.references
     ):
         yield f"{at}: {column.name} refers to a row that it cannot refer to"
+    elif isinstance(value, Ref) and column.flag and value.ref.key[: len(at.key)] != at.key:
+        yield f"{at}: {column.name} is a child of another row"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from reconciler.differ.patch import operations
 from reconciler.model.change import FieldChange
 from reconciler.model.kind import Kind
-from reconciler.model.value import Json, Value, Values
+from reconciler.model.value import Json, Ref, Value, Values
 
 
 @dataclass
@@ -16,37 +16,67 @@ class Comparison:
 
     kept    shared columns that keep the tenant's edit, with the template's value
     edited  shared columns that both changed: column, base, ours (the target's), theirs
+    forced  whether something was changed because a person resolved that
     """
 
     fields: list[FieldChange] = field(default_factory=list)
     kept: Values = field(default_factory=dict)
     edited: list[tuple[str, Value, Value, Value]] = field(default_factory=list)
+    forced: bool = False
 
 
-def compare(kind: Kind, wanted: Values, have: Values, base: Values | None) -> Comparison:
-    """Compare the columns that the template may write.
+def compare(
+    kind: Kind,
+    wanted: Values,
+    have: Values,
+    base: Values | None,
+    *,
+    owner: str | None = None,
+    forced: bool = False,
+) -> Comparison:
+    """Compare the columns that the template may write, of a row that the agent `owner` owns.
+
+    `forced` says that a person resolved that the template's values win.
 
     | owner    | base = have | base = wanted | neither             | no base       |
     |----------|-------------|---------------|---------------------|---------------|
     | template | change      | change, drift | change, drift       | change        |
     | shared   | change      | keep          | conflict edited_both | change        |
+
+    A version is history, so its columns are all like shared ones. A pointer at a version of the
+    tenant's own is an edit, whatever the base. And what another agent of the same organisation
+    placed first points at that agent's installation.
     """
     found = Comparison()
     for column in kind.compared:
         theirs, ours = wanted[column.name], have[column.name]
-        if theirs == ours:
+        if theirs == ours or (column.installation and _installed_by(ours, owner)):
             continue
         known = base is not None and column.name in base
         was = base[column.name] if base is not None and known else None
         drifted = known and was != ours
-        if column.owner == "shared" and drifted:
+        edited = drifted or (isinstance(ours, Ref) and ours.own)
+        if (column.owner == "shared" or kind.history) and edited:
             if was == theirs:
                 found.kept[column.name] = theirs
-            else:
+                continue
+            if not forced or kind.history:
                 found.edited.append((column.name, was, ours, theirs))
-            continue
+                continue
+            found.forced = True
         found.fields.append(change(column.name, ours, theirs, drift=drifted))
+    _follow(kind, found)
     return found
+
+
+def _follow(kind: Kind, found: Comparison) -> None:
+    """A column that follows a reference says nothing of its own where that one stays."""
+    edited = {column for column, *_ in found.edited}
+    following = {column.name: column.follows for column in kind.compared if column.follows}
+    found.edited = [one for one in found.edited if following.get(one[0]) not in edited]
+    for one in list(found.fields):
+        if following.get(one.column) in found.kept:
+            found.fields.remove(one)
 
 
 def change(column: str, before: Value, after: Value, *, drift: bool = False) -> FieldChange:
@@ -57,3 +87,7 @@ def change(column: str, before: Value, after: Value, *, drift: bool = False) -> 
         else ()
     )
     return FieldChange(column=column, before=before, after=after, operations=inside, drift=drift)
+
+
+def _installed_by(value: Value, owner: str | None) -> bool:
+    return isinstance(value, Ref) and value.organization is None and value.ref.key == (owner,)

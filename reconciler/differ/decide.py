@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from reconciler.differ.ownership import Ownership, Verdict
 from reconciler.differ.references import Reach
 from reconciler.kinds import Kinds
 from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.plan import Resolution
 from reconciler.model.snapshot import Row, Snapshot, State
+from reconciler.model.value import Values
+from reconciler.schedule import problem
 
 _MISSING: frozenset[Verdict] = frozenset({"deleted_by_tenant", "dead_row_blocks"})
 _FOREIGN: frozenset[Verdict] = frozenset({"user_authored", "foreign_owner", "ambiguous"})
@@ -52,6 +55,11 @@ def decide(
     unwritten: dict[Address, set[str]] = defaultdict(set)
     for collision in snapshot.collisions:
         unwritten[collision.address].add(collision.organization)
+    everywhere = {target.organization.id for target in snapshot.targets}
+    named = {kind.name: kind for kind in kinds}
+    for row in snapshot.rows:
+        if next(incomplete(named[row.address.kind], row.values), None):
+            unwritten[row.address] |= everywhere
     while True:
         decisions, reach = _round(snapshot, kinds, resolutions, unwritten)
         more = [
@@ -59,7 +67,7 @@ def decide(
             for decision in decisions
             if decision.verdict == "create"
             for column in decision.kind.references
-            if not column.nullable
+            if reach.fallback(column, new=True) == "conflict"
             and (
                 unresolved := reach.unresolved(
                     decision.row.values[column.name], decision.organizations
@@ -86,16 +94,22 @@ def _round(
     for state in snapshot.states:
         if not state.orphan:
             states[state.address].append(state)
-    reach = Reach(frozenset(row.address for row in snapshot.rows))
+    reach = Reach(
+        frozenset(row.address for row in snapshot.rows), {kind.name: kind for kind in kinds}
+    )
     ownership = Ownership(snapshot.template)
     everywhere = frozenset(target.organization.id for target in snapshot.targets)
     decisions = []
     for kind in kinds:
         for row in rows[kind.name]:
             address = row.address
-            here = everywhere - _without_parent(kind, address, reach)
-            if here != everywhere:
-                reach.left_out.append((address, everywhere - here))
+            if not kind.mirrored:
+                _defer(row, states[address], reach)
+                continue
+            wanted = everywhere if row.current else _organizations(states[address])
+            here = wanted - _without_parent(kind, address, reach)
+            if here != wanted:
+                reach.left_out.append((address, wanted - here))
             reach.missing[address] |= everywhere - here
             reach.foreign[address] |= everywhere - here
             found = _verdicts(kind, row, states[address], here, ownership)
@@ -104,9 +118,10 @@ def _round(
                     address=address, organizations=tuple(sorted(here)), situation="ambiguous"
                 )
                 found = iter([Decision(kind, row, double, here, "ambiguous")])
-            reach.unchanged += len(here)
+            # Of old versions, only those that are not settled are known.
+            reach.unchanged += len(here) if row.current else 0
             for bare in found:
-                reach.unchanged -= len(bare.organizations)
+                reach.unchanged -= len(bare.organizations) if row.current else 0
                 decision = replace(bare, resolution=resolutions.get(address))
                 decisions.append(decision)
                 missing = frozenset(unwritten[address]) & decision.organizations
@@ -118,6 +133,35 @@ def _round(
                 elif decision.verdict in _FOREIGN and not decision.taken_over:
                     reach.foreign[address] |= decision.organizations
     return decisions, reach
+
+
+def _defer(row: Row, states: Iterable[State], reach: Reach) -> None:
+    """What is not mirrored can only be there, once, or be waited for."""
+    for state in states:
+        why: Literal["absent", "ambiguous"] = (
+            "ambiguous" if state.situation == "ambiguous" else "absent"
+        )
+        for organization in state.organizations:
+            reach.deferred[row.address].setdefault(organization, why)
+            reach.missing[row.address].add(organization)
+            reach.foreign[row.address].add(organization)
+
+
+def _organizations(states: Iterable[State]) -> frozenset[str]:
+    return frozenset(one for state in states for one in state.organizations)
+
+
+def incomplete(
+    kind: Kind, values: Values
+) -> Iterator[tuple[Column, Literal["empty", "bad_schedule"]]]:
+    """The columns for which a row of the template cannot be placed as it is."""
+    for column in kind.columns:
+        if column.required and values[column.name] is None:
+            yield column, "empty"
+    for computed in kind.next_run:
+        schedule = values[computed.schedule]
+        if schedule is not None and problem(str(schedule)) is not None:
+            yield kind.column(computed.schedule), "bad_schedule"
 
 
 def _without_parent(kind: Kind, address: Address, reach: Reach) -> set[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from reconciler.errors import KindError
-from reconciler.kinds.declaration import Declaration, between_fields
+from reconciler.kinds.declaration import Declaration
+from reconciler.kinds.mistakes import between, within
 from reconciler.kinds.order import in_order
 from reconciler.model.kind import Kind
 
@@ -22,6 +24,15 @@ def load(directory: Path | None = None) -> Kinds:
 
     Raises KindError that lists every mistake of every file, with file and field.
     """
+    return _load(directory) if directory else _built_in()
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> Kinds:
+    return _load(None)
+
+
+def _load(directory: Path | None) -> Kinds:
     mistakes: list[str] = []
     declared: dict[str, str] = {}
     unfit_names: set[str] = set()
@@ -32,7 +43,7 @@ def load(directory: Path | None = None) -> Kinds:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             mistakes.append(f"{name}: is not TOML: {error}")
             continue
-        unfit = [f"{name}: {mistake}" for mistake in between_fields(given)]
+        unfit = [f"{name}: {mistake}" for mistake in within(given)]
         try:
             kind = Declaration.model_validate(given).to_kind()
         except ValidationError as error:
@@ -48,14 +59,14 @@ def load(directory: Path | None = None) -> Kinds:
             continue
         declared[kind.name] = name
         kinds.append(kind)
-    mistakes.extend(_between(kinds, declared, unfit_names))
+    mistakes.extend(between(kinds, declared, unfit_names))
     if mistakes:
         raise KindError(
             f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in kind files:\n  "
             + "\n  ".join(mistakes),
             hint="Correct the files; schemas/kind.schema.json describes every field.",
         )
-    return in_order(kinds)
+    return in_order(_linked(kinds))
 
 
 def _files(directory: Path | None) -> Iterator[tuple[str, bytes]]:
@@ -87,22 +98,13 @@ def _fields(error: ValidationError) -> Iterator[str]:
         yield f"{field}: {message}" if field else message
 
 
-def _between(kinds: list[Kind], declared: dict[str, str], unfit_names: set[str]) -> Iterator[str]:
-    names = {kind.name for kind in kinds} | unfit_names
+def _linked(kinds: list[Kind]) -> Iterator[Kind]:
+    """The kinds, each with the flags that its parents set in it."""
     for kind in kinds:
-        file = declared[kind.name]
-        if kind.parent and kind.parent.kind not in names:
-            yield f"{file}: parent.kind: there is no kind {kind.parent.kind!r}"
-        for column in kind.references:
-            if column.references not in names:
-                yield (
-                    f"{file}: columns.{column.name}.references: "
-                    f"there is no kind {column.references!r}"
-                )
-    installs = [kind for kind in kinds if kind.installs]
-    for extra in installs[1:]:
-        yield f"{declared[extra.name]}: installs: {installs[0].name!r} is the installed kind"
-    try:
-        in_order(kind for kind in kinds if not unfit_names)
-    except ValueError as error:
-        yield str(error)
+        flags = {
+            column.flag
+            for other in kinds
+            for column in other.references
+            if column.flag and column.references == kind.name
+        }
+        yield kind.model_copy(update={"flags": tuple(sorted(flags))})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -13,8 +12,10 @@ from reconciler.model.canonical import digest
 from reconciler.model.kind import (
     Column,
     Exclusion,
+    History,
     Installs,
     Kind,
+    NextRun,
     Owner,
     Parent,
     Retire,
@@ -60,10 +61,14 @@ class MintDeclaration(_Strict):
 
 
 class ParentDeclaration(_Strict):
-    """The kind that rows of this kind belong to, and the column that points at it."""
+    """The kind that rows of this kind belong to, and the column that points at it.
+
+    `by_key` is the column that holds the parent's key in releases without `column`.
+    """
 
     kind: KindName
     column: Name
+    by_key: Name | None = None
 
 
 class InstallsDeclaration(_Strict):
@@ -80,20 +85,51 @@ class OwnerDeclaration(_Strict):
     organization: Name
 
 
+class QueriesDeclaration(_Strict):
+    """Where SQL text stands inside a JSON column, and which tables it may read.
+
+    `at` is a JSON Pointer (RFC 6901) in which `*` stands for every item of a list.
+    """
+
+    at: Annotated[str, Field(pattern=r"^(/[^/]*)+$")]
+    tables: tuple[Name, ...]
+
+
 class ColumnDeclaration(_Strict):
-    """A managed column; an empty table means: the template's, a plain value."""
+    """A managed column; an empty table means: the template's, a plain value.
+
+    nullable      a reference that is null, with a note, where the target has no such row
+    required      a row of the template in which it is null is a conflict
+    itself        a reference to its own kind that is NOT NULL: at itself, if at nothing else
+    installation  a reference that is always the installation in the target
+    flag          not a column, but the row's own child in which this column is true
+    follows       the reference without which it stays as it is
+    sensitive     travels as a digest
+    queries       where SQL text stands inside it
+    """
 
     owner: ColumnOwner = "template"
     references: KindName | None = None
     nullable: bool = False
+    required: bool = False
+    itself: bool = False
+    installation: bool = False
+    flag: Name | None = None
+    follows: Name | None = None
     sensitive: bool = False
+    queries: QueriesDeclaration | None = None
 
     @model_validator(mode="after")
     def _make_sense(self) -> ColumnDeclaration:
-        if self.nullable and not self.references:
-            raise ValueError("nullable speaks of a reference, and there is none")
-        if self.sensitive and (self.references or self.owner == "shared"):
-            raise ValueError("a sensitive column can neither be a reference nor shared")
+        for word in ("nullable", "itself", "installation", "flag"):
+            if getattr(self, word) and not self.references:
+                raise ValueError(f"{word} speaks of a reference, and there is none")
+        if self.nullable and (self.required or self.itself):
+            raise ValueError("a nullable reference can neither be required nor mean itself")
+        if self.sensitive and (self.references or self.queries or self.owner == "shared"):
+            raise ValueError("a sensitive column can neither be a reference, shared, nor hold SQL")
+        if self.owner == "tenant" and (self.installation or self.flag or self.itself):
+            raise ValueError("what the tenant writes is not compared, so it can only be plain")
         return self
 
 
@@ -116,6 +152,11 @@ class Declaration(_Strict):
     parent: ParentDeclaration | None = None
     installs: InstallsDeclaration | None = None
     key: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    where: Annotated[str, AfterValidator(_predicate)] | None = None
+    mirrored: bool = True
+    required: bool = True
+    history: Literal["current", "all"] | None = None
+    next_run: dict[Name, Name] = Field(default_factory=dict)
     live: Annotated[str, AfterValidator(_predicate)] | None = None
     retire: dict[Name, str] = Field(default_factory=dict)
     owner: OwnerDeclaration | None = None
@@ -137,6 +178,14 @@ class Declaration(_Strict):
             parent=Parent(**self.parent.model_dump()) if self.parent else None,
             installs=Installs(**self.installs.model_dump()) if self.installs else None,
             key=self.key or (),
+            where=self.where,
+            mirrored=self.mirrored,
+            required=self.required,
+            history=History(keep=self.history) if self.history else None,
+            next_run=tuple(
+                NextRun(column=column, schedule=schedule)
+                for column, schedule in self.next_run.items()
+            ),
             live=self.live,
             retire=tuple(
                 Retire(column=column, value=value) for column, value in self.retire.items()
@@ -158,56 +207,3 @@ class Declaration(_Strict):
             digest="",
         )
         return kind.model_copy(update={"digest": digest(kind.model_dump(exclude={"digest"}))})
-
-
-def between_fields(given: Mapping[str, Any]) -> list[str]:
-    """What does not fit together in a file, whatever else is wrong with its fields."""
-
-    def table(name: str) -> dict[str, Any]:
-        found = given.get(name)
-        return found if isinstance(found, dict) else {}
-
-    has = given.keys()
-    identity, installs, owner = table("id"), table("installs"), table("owner")
-    columns, stamps = table("columns"), table("stamps")
-    stamped = [
-        name
-        for on in ("create", "write")
-        if isinstance(stamps.get(on), dict)
-        for name in stamps[on]
-    ]
-    key = given.get("key") if isinstance(given.get("key"), list) else []
-    mistakes: list[str] = []
-    if ("scope" in has) == ("parent" in has):
-        mistakes.append("name either scope (a column) or parent (a kind and a column)")
-    if ("key" in has) == ("installs" in has):
-        mistakes.append("name key (a list of columns), or installs and no key")
-    if "installs" in has and not identity:
-        mistakes.append("an installed row needs a minted id: id = { column = ..., mint = ... }")
-    if installs and installs.get("name") not in columns:
-        mistakes.append("installs.name must be one of the columns")
-    if "owner" in has and "parent" in has:
-        mistakes.append("a row with a parent belongs to the parent's owner: leave out owner")
-    if not has & {"owner", "parent", "installs"}:
-        mistakes.append("owner is missing: without the tracking columns nobody's row is safe")
-    roles = [
-        identity.get("column", given.get("id")),
-        given.get("scope"),
-        table("parent").get("column"),
-        installs.get("template"),
-        *owner.values(),
-        *(key or ()),
-        *columns,
-        *stamped,
-    ]
-    names = [name for name in roles if isinstance(name, str)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        mistakes.append(f"column {name!r} has two roles")
-    optional = given.get("optional")
-    for name in optional if isinstance(optional, list) else []:
-        if name not in (*columns, *stamped):
-            mistakes.append(f"optional: {name!r} is neither a managed column nor a stamp")
-    for name in table("exclude"):
-        if name not in (key or ()):
-            mistakes.append(f"exclude: {name!r} is not part of the key")
-    return mistakes

@@ -63,3 +63,15 @@ def parse_predicate(text: str) -> exp.Expr:
 def columns_of(text: str) -> tuple[str, ...]:
     """The columns that a predicate speaks of, sorted."""
     return tuple(sorted({column.name for column in parse_predicate(text).find_all(exp.Column)}))
+
+
+def null_columns(text: str) -> frozenset[str]:
+    """The columns that must be NULL for the predicate to hold."""
+    tree = parse_predicate(text)
+    return frozenset(
+        condition.this.name
+        for condition in (tree.flatten() if isinstance(tree, exp.And) else (tree,))
+        if isinstance(condition, exp.Is)
+        and isinstance(condition.this, exp.Column)
+        and isinstance(condition.expression, exp.Null)
+    )

@@ -12,7 +12,13 @@ from reconciler.published import schemas_directory
 LEDGER_VERSION: Final = 1
 _OLDEST_SERVER: Final = 140000
 _PLATFORM: Final = ("organization", "user", "member", "agents")
-_TRACKED: Final = ("entity_types", "entity_relationship_types", "event_classifiers", "watchers")
+_TRACKED: Final = (
+    "entity_types",
+    "entity_relationship_types",
+    "event_classifiers",
+    "watchers",
+    "view_templates",
+)
 _TRACKING: Final = ("managed_by_template_agent_id", "source_template_org_id")
 
 
@@ -27,6 +33,10 @@ SELECT c.relname, ARRAY(SELECT a.attname::text FROM pg_attribute a
                         WHERE a.attrelid = c.oid AND a.attname = ANY($2) AND NOT a.attisdropped)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname = ANY($1)
+  -- View templates of another shape are not mirrored (see the tracking migration).
+  AND (c.relname <> 'view_templates' OR 2 = (
+    SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+      AND a.attname IN ('organization_id', 'slug')))
 """
 _VERSION: Final = "SELECT value FROM reconcile.setting WHERE name = 'ledger_version'"
 _HAS_LEDGER: Final = "SELECT to_regclass('reconcile.setting') IS NOT NULL"

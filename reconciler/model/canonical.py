@@ -66,6 +66,10 @@ def too_deep(text: str) -> bool:
     return False
 
 
+# One encoder for all: json.dumps would make a new one for each text.
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def canonical(value: Any) -> str:
     """Write a parsed value (or one of plain str, bool, int, None, dict, list) as canonical text."""
     parts: list[str] = []
@@ -86,7 +90,7 @@ def _write(value: Any, parts: list[str]) -> None:
         case Number():
             parts.append(value)
         case str():
-            parts.append(json.dumps(value, ensure_ascii=False))
+            parts.append(_quoted(value))
         case None:
             parts.append("null")
         case bool():
@@ -98,7 +102,7 @@ def _write(value: Any, parts: list[str]) -> None:
             for index, key in enumerate(sorted(value, key=_key_order)):
                 if index:
                     parts.append(", ")
-                parts.append(json.dumps(key, ensure_ascii=False))
+                parts.append(_quoted(key))
                 parts.append(": ")
                 _write(value[key], parts)
             parts.append("}")
@@ -117,10 +121,7 @@ def pretty(value: Any, indent: str = "") -> str:
     """Write a value for people: two spaces a level, keys in the order they come."""
     deeper = indent + "  "
     if isinstance(value, Mapping) and value:
-        fields = (
-            f"{deeper}{json.dumps(key, ensure_ascii=False)}: {pretty(item, deeper)}"
-            for key, item in value.items()
-        )
+        fields = (f"{deeper}{_quoted(key)}: {pretty(item, deeper)}" for key, item in value.items())
         return "{\n" + ",\n".join(fields) + "\n" + indent + "}"
     if isinstance(value, Sequence) and not isinstance(value, str) and value:
         if all(isinstance(item, str | int | None) for item in value) and len(value) <= 8:

@@ -34,6 +34,16 @@ class FieldChange(Noun):
     drift: bool = False
 
 
+class Predecessor(Noun):
+    """The version that a new one follows where it was placed, and what differs between them.
+
+    For people to read: a version is created whole, whatever it follows.
+    """
+
+    address: Address
+    fields: tuple[FieldChange, ...]
+
+
 class Create(Noun):
     """A row that the targets do not have yet. `ids` are minted, one a target, or empty."""
 
@@ -42,6 +52,7 @@ class Create(Noun):
     targets: tuple[str, ...]
     values: Values
     ids: tuple[str, ...] = ()
+    predecessor: Predecessor | None = None
 
 
 class Update(Noun):
@@ -62,7 +73,8 @@ class Update(Noun):
 class Adopt(Noun):
     """A row of somebody else's that a person resolved to take over, by name.
 
-    `owner` is who owned it before: None for the tenant's own people.
+    `owner` is who owned it before: None for the tenant's own people. `kept` are pointers that
+    stay as they are, with the template's value, which the ledger must remember as the base.
     """
 
     action: Literal["adopt"] = "adopt"
@@ -71,6 +83,7 @@ class Adopt(Noun):
     owner: RowOwner | None
     before: Values
     fields: tuple[FieldChange, ...]
+    kept: Values = Field(default_factory=dict)
 
 
 Change = Annotated[Create | Update | Adopt, Field(discriminator="action")]

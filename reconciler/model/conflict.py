@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
+from reconciler.model.change import FieldChange
 from reconciler.model.snapshot import Author, RowOwner
 from reconciler.model.value import Value
 
@@ -35,12 +36,16 @@ class ForeignOwner(Noun):
 
 
 class DeadRowBlocks(Noun):
-    """A retired row that is not ours still occupies the key in a unique index."""
+    """A retired row that is not ours still occupies the key in a unique index.
+
+    `owner` is the other template that placed it, None for the tenant's own people.
+    """
 
     reason: Literal["dead_row_blocks"] = "dead_row_blocks"
     address: Address
     target: str
     author: Author | None = None
+    owner: RowOwner | None = None
 
 
 class Ambiguous(Noun):
@@ -86,6 +91,33 @@ class EditedBoth(Noun):
     theirs: Value
 
 
+class RewrittenVersion(Noun):
+    """The template changed a version under its number, where the target has the old content.
+
+    A version is history that other rows point at, so it is not written over.
+    """
+
+    reason: Literal["rewritten_version"] = "rewritten_version"
+    address: Address
+    target: str
+    fields: tuple[FieldChange, ...]
+
+
+class Incomplete(Noun):
+    """The template's row cannot be placed as it is, because of this column.
+
+    empty         it is null, and the row is nothing without it
+    bad_schedule  it is not a cron schedule
+    """
+
+    reason: Literal["incomplete"] = "incomplete"
+    address: Address
+    target: str
+    column: str
+    wrong: Literal["empty", "bad_schedule"]
+    value: Value = None
+
+
 Conflict = Annotated[
     UserAuthored
     | ForeignOwner
@@ -93,6 +125,8 @@ Conflict = Annotated[
     | Ambiguous
     | UniqueCollision
     | MissingReference
-    | EditedBoth,
+    | EditedBoth
+    | RewrittenVersion
+    | Incomplete,
     Field(discriminator="reason"),
 ]

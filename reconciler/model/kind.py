@@ -8,22 +8,45 @@ from reconciler.model.base import Noun
 from reconciler.model.value import ColumnOwner
 
 
+class Queries(Noun):
+    """Where SQL text stands inside a JSON column, and which tables it may read.
+
+    `at` is a JSON Pointer (RFC 6901) in which `*` stands for every item of a list.
+    """
+
+    at: str
+    tables: tuple[str, ...]
+
+
 class Column(Noun):
     """A managed column.
 
-    owner      who may write it: the template, the tenant (seeded at create only), or both
-    references the kind whose row a foreign key points at
-    nullable   for a reference: null with a note, where the target has no such row
-    optional   present only in some releases of the database
-    sensitive  travels as a digest, and is copied inside the database
+    owner        who may write it: the template, the tenant (seeded at create only), or both
+    references   the kind whose row a foreign key points at
+    nullable     for a reference: null with a note, where the target has no such row
+    required     a template's row in which it is null cannot be placed
+    itself       a NOT NULL reference to its own table: a row that points at nothing else points
+                 at itself
+    installation always the installation in the target, whatever the template's row says
+    flag         no column of this table, but the child row in which this column is true
+    follows      the reference without which it stays as it is
+    optional     present only in some releases of the database
+    sensitive    travels as a digest, and is copied inside the database
+    queries      where SQL text stands inside it
     """
 
     name: str
     owner: ColumnOwner = "template"
     references: str | None = None
     nullable: bool = False
+    required: bool = False
+    itself: bool = False
+    installation: bool = False
+    flag: str | None = None
+    follows: str | None = None
     optional: bool = False
     sensitive: bool = False
+    queries: Queries | None = None
 
 
 class Stamp(Noun):
@@ -43,10 +66,32 @@ class Owner(Noun):
 
 
 class Parent(Noun):
-    """A kind whose rows belong to a row of another kind, and lie in its organisation."""
+    """A kind whose rows belong to a row of another kind.
+
+    They lie in its organisation, unless they have a scope of their own. `by_key` is the column
+    that holds the parent's key in releases of the database without `column`.
+    """
 
     kind: str
     column: str
+    by_key: str | None = None
+
+
+class History(Noun):
+    """Rows that are versions of their parent: appended, and never rewritten.
+
+    keep  which of the template's versions are mirrored: all, or those that something refers to
+          (and that were placed before)
+    """
+
+    keep: Literal["current", "all"]
+
+
+class NextRun(Noun):
+    """A column that holds when a schedule runs next: set at create and when that changes."""
+
+    column: str
+    schedule: str
 
 
 class Installs(Noun):
@@ -75,7 +120,15 @@ class Retire(Noun):
 
 
 class Kind(Noun):
-    """A declared table. `key` is natural and, with the scope or the parent, names a live row."""
+    """A declared table. `key` is natural and, with the scope or the parent, names a live row.
+
+    where     which of the table's rows are of this kind, if not all
+    mirrored  whether rows are written at all; others are only pointed at
+    required  whether a database without such a table is refused
+    history   set where the rows are versions
+    flags     columns that say which child of its parent is the current one
+    next_run  columns that are computed from a schedule
+    """
 
     name: str
     title: str
@@ -87,6 +140,12 @@ class Kind(Noun):
     parent: Parent | None
     installs: Installs | None
     key: tuple[str, ...]
+    where: str | None = None
+    mirrored: bool = True
+    required: bool = True
+    history: History | None = None
+    flags: tuple[str, ...] = ()
+    next_run: tuple[NextRun, ...] = ()
     live: str | None
     retire: tuple[Retire, ...]
     owner: Owner | None
@@ -113,21 +172,33 @@ class Kind(Noun):
         return tuple(column for column in self.columns if column.references)
 
     @property
+    def knows_itself(self) -> bool:
+        """Whether a new row has to know its own id, because it points at itself."""
+        return any(column.itself for column in self.columns)
+
+    @property
     def updated(self) -> frozenset[str]:
-        """The columns that may change in a row that is there: never what names or places it."""
+        """The columns that may change in a row that is there: never what names or places it.
+
+        A version is history: only which one is current may change.
+        """
+        if self.history:
+            return frozenset(self.flags)
         names = {column.name for column in self.compared}
         names.update(stamp.column for stamp in self.stamps if stamp.on == "write")
         names.update(retire.column for retire in self.retire)
+        names.update(self._computed)
         if self.owner:
             names.update((self.owner.agent, self.owner.organization))
-        return frozenset(names)
+        return frozenset(names) - self._flagged
 
     @property
     def written(self) -> frozenset[str]:
         """Every column of the table that an apply may write."""
-        names = {self.id, *self.key, *(column.name for column in self.columns)}
+        names = {self.id, *self.key, *(column.name for column in self.columns)} - self._flagged
         names.update(stamp.column for stamp in self.stamps)
         names.update(retire.column for retire in self.retire)
+        names.update(self._computed)
         if self.scope:
             names.add(self.scope)
         if self.parent:
@@ -137,3 +208,11 @@ class Kind(Noun):
         if self.owner:
             names.update((self.owner.agent, self.owner.organization))
         return frozenset(names)
+
+    @property
+    def _flagged(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.columns if column.flag)
+
+    @property
+    def _computed(self) -> frozenset[str]:
+        return frozenset((*self.flags, *(one.column for one in self.next_run)))

@@ -36,12 +36,15 @@ class Orphaned(Noun):
 
 
 class Unlinked(Noun):
-    """An optional reference is left null, because the target has no such row."""
+    """A reference is left null, because the target has no such row; or at itself, where it must
+    point at something.
+    """
 
     about: Literal["unlinked"] = "unlinked"
     address: Address
     targets: tuple[str, ...]
     column: str
+    itself: bool = False
     refers_to: Address
 
 
@@ -79,7 +82,59 @@ class NoBase(Noun):
     targets: tuple[str, ...]
 
 
+class Deferred(Noun):
+    """The row belongs to one that is the tenant's to write, and is not there yet.
+
+    `ambiguous` where the target has several such rows, so that it is not known which is meant.
+    """
+
+    about: Literal["deferred"] = "deferred"
+    address: Address
+    targets: tuple[str, ...]
+    refers_to: Address
+    why: Literal["absent", "ambiguous"]
+
+
+class Held(Noun):
+    """The current version stays the one that it is, since the template's is not placed here.
+
+    `column` is the pointer, `refers_to` the version that the template points at.
+    """
+
+    about: Literal["held"] = "held"
+    address: Address
+    targets: tuple[str, ...]
+    column: str
+    refers_to: Address
+
+
+class SuspectQuery(Noun):
+    """SQL text inside a row that is written, and what is suspect about it.
+
+    path    a JSON Pointer (RFC 6901) to the text inside the column
+    detail  the organisation or the table that it names, or what the parser says
+    """
+
+    about: Literal["suspect_query"] = "suspect_query"
+    address: Address
+    targets: tuple[str, ...]
+    column: str
+    path: str
+    problem: Literal["other_organization", "other_table", "unparsable"]
+    detail: str
+
+
 Note = Annotated[
-    DeletedByTenant | Skipped | Orphaned | Unlinked | KeptEdit | WithParent | NeedlessFlag | NoBase,
+    DeletedByTenant
+    | Skipped
+    | Orphaned
+    | Unlinked
+    | KeptEdit
+    | WithParent
+    | NeedlessFlag
+    | NoBase
+    | Deferred
+    | Held
+    | SuspectQuery,
     Field(discriminator="about"),
 ]

@@ -77,6 +77,8 @@ class Plan(Noun):
     targets: tuple[Target, ...]
     unchanged: int = 0
     kinds: dict[str, str]
+    left_out: dict[str, str] = Field(default_factory=dict)
+    schedules: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     parents: dict[str, str] = Field(default_factory=dict)
     shapes: dict[str, dict[str, str]]
     changes: tuple[Change, ...] = ()
@@ -106,6 +108,7 @@ class Plan(Noun):
                 "fingerprint": self.fingerprint,
                 "targets": [target.model_dump(exclude={"revised_at"}) for target in self.targets],
                 "kinds": self.kinds,
+                "left_out": self.left_out,
                 "shapes": self.shapes,
                 "name": self.request.name,
                 "resolutions": [resolution.model_dump() for resolution in self.request.resolutions],
@@ -145,5 +148,5 @@ class Counts(Noun):
 
 def _effect(change: Create | Update | Adopt) -> object:
     if isinstance(change, Create):
-        return change.model_dump()
+        return change.model_dump(exclude={"predecessor": {"fields": {"__all__": {"operations"}}}})
     return change.model_dump(exclude={"fields": {"__all__": {"operations"}}})

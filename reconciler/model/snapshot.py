@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.value import Values
@@ -42,11 +44,15 @@ class Template(Noun):
 
 
 class Actor(Noun):
-    """In whose name: a member of the targets, or an operator known by the database role."""
+    """In whose name: a member of the targets, or an operator known by the database role.
+
+    signs_as  the user whom an operator's rows name as their author, if the database has one set
+    """
 
     mode: Literal["member", "operator"]
     user_id: str | None = None
     label: str
+    signs_as: str | None = None
 
 
 class Target(Noun):
@@ -63,10 +69,11 @@ class Target(Noun):
 
 
 class Row(Noun):
-    """A live row of the template."""
+    """A live row of the template; `current` is False for a version that nothing refers to."""
 
     address: Address
     values: Values
+    current: bool = True
 
 
 class Author(Noun):
@@ -129,6 +136,9 @@ class Snapshot(Noun):
     shapes  for every kind, the SQL type of each column that a plan may write
     ambiguous  addresses that the template itself has twice, with different values
     taken   ids that are in use among those that could be minted
+    named   those of the texts inside the template's SQL that name an organisation
+    left_out  kinds that this database cannot hold, and why
+    signed  for a kind, the column in which a new row must name a user
     """
 
     database: DatabaseIdentity
@@ -141,3 +151,6 @@ class Snapshot(Noun):
     collisions: tuple[Collision, ...] = ()
     shapes: dict[str, dict[str, str]]
     taken: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    left_out: dict[str, str] = Field(default_factory=dict)
+    signed: dict[str, str] = Field(default_factory=dict)

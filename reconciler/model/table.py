@@ -6,13 +6,19 @@ from reconciler.model.base import Noun
 
 
 class TableColumn(Noun):
-    """A column as the catalog has it; `type` is PostgreSQL's own spelling."""
+    """A column as the catalog has it; `type` is PostgreSQL's own spelling.
+
+    sequence     where its default draws from, as `schema.name`, quoted as needed
+    always       an identity column that refuses values of others
+    """
 
     name: str
     type: str
     not_null: bool
     has_default: bool
     generated: bool
+    sequence: str | None = None
+    always: bool = False
 
 
 class UniqueIndex(Noun):

@@ -8,6 +8,7 @@
 | `"text"` | anything else, in PostgreSQL's own text form |
 | `{"json": ...}` | a json or jsonb column; `{"json": null}` is JSON's null, not SQL's |
 | `{"ref": "entity_type.account"}` | a foreign key, as the address of the row it points at |
+| `{"ref": "watcher_version.a/2", "own": true}` | the same, at a version of the tenant's own |
 | `{"sha256": "..."}` | a sensitive column, which never leaves the database |
 """
 
@@ -57,15 +58,20 @@ class Json(Noun):
 
 
 class Ref(Noun):
-    """A foreign key by address; `organization` only where it points outside its own one."""
+    """A foreign key by address; `organization` only where it points outside its own one.
+
+    `own` says that it points at a version that the tenant published: another row than the
+    template's, though its number is the same.
+    """
 
     ref: Address
     organization: str | None = None
+    own: bool = False
 
     @model_serializer
     def _short(self) -> dict[str, Any]:
         outside = {"organization": self.organization} if self.organization else {}
-        return {"ref": str(self.ref), **outside}
+        return {"ref": str(self.ref), **outside, **({"own": True} if self.own else {})}
 
 
 class Digest(Noun):

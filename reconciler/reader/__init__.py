@@ -6,10 +6,10 @@ meanwhile is seen whole or not at all, and each kind's questions travel in one r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reconciler.database.connection import Connection, run, transaction
-from reconciler.database.fit import refuse_operator
+from reconciler.database.fit import signed
 from reconciler.database.opening import Opening, open_database
 from reconciler.database.platform import (
     authorise,
@@ -20,11 +20,13 @@ from reconciler.database.platform import (
 )
 from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
+from reconciler.model.kind import Kind
 from reconciler.model.snapshot import Actor, Row, Snapshot, State
-from reconciler.reader.answers import ask, template_rows
+from reconciler.model.value import Json
+from reconciler.queries import inspect, texts
+from reconciler.reader.answers import About, ask, template_rows
 from reconciler.reader.decode import fingerprint
-from reconciler.sql.questions import Questions
-from reconciler.sql.source import Sources
+from reconciler.sql.asking import Asking, asking
 
 
 def read(
@@ -49,16 +51,10 @@ def read(
         refuse(found, organizations)
         ids = [target.organization.id for target in organizations]
         authorise(connection, acting, ids)
-        if acting.mode == "operator":
-            refuse_operator(opening.kinds, opening.catalog)
-        questions = Questions(
-            Sources(opening.kinds, opening.shapes),
-            found.agent_id,
-            found.organization.id,
-            ids,
-            name,
-        )
-        rows, ambiguous, seen, collisions = ask(connection, opening, questions)
+        about = About(found.agent_id, found.organization.id, ids, name)
+        asked = asking(opening.kinds, opening.shapes, opening.uniques, named=name is not None)
+        rows, ambiguous, seen, collisions = ask(connection, opening, asked, about)
+        taken, named = _known(connection, asked, about, rows, seen)
         snapshot = Snapshot(
             database=opening.database,
             template=found,
@@ -69,34 +65,66 @@ def read(
             ambiguous=ambiguous,
             collisions=collisions,
             shapes=opening.shapes,
-            taken=_taken(connection, opening.kinds, questions, seen),
+            taken=taken,
+            named=named,
+            left_out=opening.left_out,
+            signed=signed(opening.kinds, opening.catalog),
         )
     return snapshot, acting, opening.kinds
 
 
-def read_fingerprint(connection: Connection, opening: Opening, questions: Questions) -> str:
+def read_fingerprint(connection: Connection, opening: Opening, about: About) -> str:
     """The template's fingerprint as it is now, within the caller's transaction."""
-    answers = run(connection, [questions.template_rows(kind) for kind in opening.kinds])
+    asked = asking(opening.kinds, opening.shapes, opening.uniques, named=False)
+    answers = about.ask(connection, asked.template)
     rows: list[Row] = []
     for kind, answer in zip(opening.kinds, answers, strict=True):
         rows.extend(template_rows(kind, answer, opening)[0])
     return fingerprint(rows)
 
 
-def _taken(
-    connection: Connection, kinds: Kinds, questions: Questions, seen: Sequence[State]
-) -> frozenset[str]:
-    asked = []
-    for kind in kinds:
-        if kind.mint is None:
-            continue
-        candidates = [
-            mint(kind.mint, questions.agent, organization, state.address, attempt)
-            for state in seen
-            if state.address.kind == kind.name and state.situation != "live"
-            for organization in state.organizations
-            for attempt in range(ATTEMPTS)
-        ]
-        if candidates:
-            asked.append(questions.ids_in_use(kind, candidates))
-    return frozenset(line[0] for answer in run(connection, asked) for line in answer)
+def _known(
+    connection: Connection,
+    asked: Asking,
+    about: About,
+    rows: Sequence[Row],
+    seen: Sequence[State],
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Which ids that could be minted are in use, and which texts in SQL name an organisation."""
+    minted = [
+        asked.questions.ids_in_use(kind, candidates)
+        for kind in asked.kinds
+        if kind.mint is not None and (candidates := _candidates(kind.mint, kind.name, about, seen))
+    ]
+    moving = {state.address for state in seen}
+    named_kinds = {kind.name: kind for kind in asked.kinds}
+    constants = {
+        text
+        for row in rows
+        if row.address in moving
+        for text in _constants(named_kinds[row.address.kind], row)
+    }
+    if constants:
+        minted.append(asked.questions.organizations(sorted(constants)))
+    answers = [frozenset(line[0] for line in answer) for answer in run(connection, minted)]
+    named = answers.pop() if constants else frozenset()
+    return frozenset().union(*answers), named
+
+
+def _candidates(prefix: str, kind: str, about: About, seen: Sequence[State]) -> list[str]:
+    return [
+        mint(prefix, about.agent, organization, state.address, attempt)
+        for state in seen
+        if state.address.kind == kind and state.situation != "live"
+        for organization in state.organizations
+        for attempt in range(ATTEMPTS)
+    ]
+
+
+def _constants(kind: Kind, row: Row) -> Iterator[str]:
+    """The constants in the SQL text that a row holds."""
+    for managed in kind.columns:
+        value = row.values.get(managed.name)
+        if managed.queries is not None and isinstance(value, Json):
+            for _, text in texts(value.parsed(), managed.queries.at):
+                yield from inspect(text, managed.queries.tables).literals

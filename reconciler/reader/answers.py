@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 
 from pydantic import TypeAdapter
 
@@ -22,49 +24,60 @@ from reconciler.model.snapshot import (
 )
 from reconciler.model.value import Value, Values
 from reconciler.reader.decode import decode
-from reconciler.sql.questions import Questions, speaks_of
-from reconciler.sql.states import FIXED, states
-from reconciler.sql.tree import Statement
+from reconciler.sql.asking import Asking
+from reconciler.sql.questions import Questions
+from reconciler.sql.states import FIXED
+from reconciler.sql.tree import Blank, Statement
+from reconciler.sql.uniqueness import speaks_of
 
 _VALUES = TypeAdapter(Values)
 
 
+@dataclass(frozen=True)
+class About:
+    """Whom the questions are about; `name` is what a new agent is to be called, if anything."""
+
+    agent: str
+    organization: str
+    targets: Sequence[str]
+    name: str | None = None
+
+    def ask(self, connection: Connection, statements: Iterable[Statement]) -> list[Rows]:
+        """The answers, in one round trip."""
+        blanks = {
+            Blank.AGENT: self.agent,
+            Blank.ORGANIZATION: self.organization,
+            Blank.TARGETS: list(self.targets),
+            Blank.NAME: self.name,
+        }
+        return run(connection, [statement.filled(blanks) for statement in statements])
+
+
 def ask(
-    connection: Connection, opening: Opening, questions: Questions
+    connection: Connection, opening: Opening, asked: Asking, about: About
 ) -> tuple[tuple[Row, ...], tuple[Address, ...], tuple[State, ...], tuple[Collision, ...]]:
     """Ask everything about all kinds, in one round trip.
 
     Returns the template's rows, the addresses that it has twice with different values, what
     the targets' addresses look like, and which new rows would collide with others.
     """
-    asked: list[Statement] = []
-    for kind in opening.kinds:
-        unique = opening.catalog[kind.db_schema, kind.table].unique
-        asked += [
-            questions.template_rows(kind),
-            states(questions, kind, unique),
-            questions.twins(kind),
-            questions.orphans(kind),
-        ]
-    in_the_way = [
-        (kind, index, statement)
-        for kind in opening.kinds
-        for index in opening.catalog[kind.db_schema, kind.table].unique
-        if (statement := questions.collisions(kind, index)) is not None
-    ]
-    answers = iter(run(connection, [*asked, *(statement for *_, statement in in_the_way)]))
+    statements = [*asked.template, *chain.from_iterable(asked.targets)]
+    statements += [statement for *_, statement in asked.collisions]
+    answers = iter(about.ask(connection, statements))
     rows: list[Row] = []
     ambiguous: list[Address] = []
     seen: list[State] = []
-    for kind in opening.kinds:
-        own, found, twins, orphans = islice(answers, 4)
+    for kind, own in zip(opening.kinds, list(islice(answers, len(opening.kinds))), strict=True):
         known, doubled = template_rows(kind, own, opening)
         rows += known
         ambiguous += doubled
-        seen += _states(kind, found, questions, opening)
-        wanted = {row.address for row in known}
+    wanted = {row.address for row in rows}
+    for kind in opening.kinds:
+        found, twins, orphans = islice(answers, 3)
+        seen += _states(kind, found, asked.questions, opening)
         seen += [state for state in _grouped(kind, twins, "ambiguous") if state.address in wanted]
-        seen += _grouped(kind, orphans, "live")
+        if kind.mirrored:
+            seen += _grouped(kind, orphans, "live")
     collisions = [
         Collision(
             address=Address.of(kind.name, tuple(key)),
@@ -75,7 +88,7 @@ def ask(
             other_id=other,
             other_organization=other_organization,
         )
-        for (kind, index, _), answer in zip(in_the_way, answers, strict=True)
+        for (kind, index, _), answer in zip(asked.collisions, answers, strict=True)
         for *key, organization, other, other_organization in answer
     ]
     return tuple(rows), tuple(ambiguous), tuple(seen), tuple(collisions)
@@ -86,13 +99,14 @@ def template_rows(kind: Kind, answer: Rows, opening: Opening) -> tuple[list[Row]
     shape = opening.shapes[kind.name]
     found: dict[Address, Row] = {}
     doubled: list[Address] = []
-    width = len(answer[0]) - len(kind.columns) if answer else 0
+    width = len(answer[0]) - len(kind.columns) - 1 if answer else 0
     for line in answer:
         row = Row(
             address=Address.of(kind.name, line[:width]),
+            current=line[width],
             values={
                 column.name: _decoded(kind, line[:width], column, text, shape)
-                for column, text in zip(kind.columns, line[width:], strict=True)
+                for column, text in zip(kind.columns, line[width + 1 :], strict=True)
             },
         )
         if found.setdefault(row.address, row) != row:

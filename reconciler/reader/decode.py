@@ -12,6 +12,9 @@ from reconciler.model.kind import Column
 from reconciler.model.snapshot import Row
 from reconciler.model.value import Digest, Json, Ref, Value
 
+# Where the organisation would stand that a reference points into: a version of the tenant's own.
+OWN: Final = ""
+
 _WHOLE: Final = frozenset({"smallint", "integer", "bigint"})
 _JSON: Final = frozenset({"json", "jsonb"})
 
@@ -22,7 +25,11 @@ def decode(text: str | None, column: Column, sql_type: str) -> Value:
         return None
     if column.references:
         outside, *key = json.loads(text)
-        return Ref(ref=Address.of(column.references, tuple(key)), organization=outside)
+        return Ref(
+            ref=Address.of(column.references, tuple(key)),
+            organization=outside or None,
+            own=outside == OWN,
+        )
     if column.sensitive:
         return Digest(sha256=text)
     if sql_type in _JSON:
@@ -51,7 +58,7 @@ def _tagged(value: Value) -> object:
         case Json():
             return ["json", value.text]
         case Ref():
-            return ["ref", str(value.ref), value.organization]
+            return ["ref", str(value.ref), value.organization, value.own]
         case Digest():
             return ["sha256", value.sha256]
         case _:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Change, Create
-from reconciler.model.conflict import Conflict, EditedBoth
+from reconciler.model.conflict import Conflict, EditedBoth, RewrittenVersion
 from reconciler.model.note import Note
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import Target
-from reconciler.render import diff, escape, reasons, words
+from reconciler.render import diff, escape, notes, reasons, runs, words
+from reconciler.render.layout import Line
 from reconciler.render.outline import (
     WIDE,
     Names,
@@ -27,6 +28,7 @@ from reconciler.render.outline import (
     overwrites,
     place,
     risky,
+    suspect_groups,
 )
 
 DEFAULT_LIMIT: Final = 60_000
@@ -101,11 +103,14 @@ class _Markdown:
         self.page.append(self.table())
         self.page.append(self.facts())
         self.page.section("Conflicts", "conflict", map(self.conflicts, conflict_groups(self.plan)))
-        self.page.section("Look twice", "risky change", map(self.risk, risky(self.plan)))
+        risks = chain(map(self.risk, risky(self.plan)), map(self.notes, suspect_groups(self.plan)))
+        self.page.section("Look twice", "warning", risks)
         self.page.section("Changes", "change", map(self.change, self.shown()))
         if not self.names.one:
             self.page.section("Targets", "target", map(self.target, self.plan.targets))
-        self.page.section("Left alone", "note", map(self.notes, note_groups(self.plan)))
+        without = [(f"- {kind}", 1) for kind in words.left_out(self.plan, _say)]
+        left = chain(map(self.notes, note_groups(self.plan)), without)
+        self.page.section("Left alone", "note", left)
         return self.page.text()
 
     def shown(self) -> list[Change]:
@@ -164,6 +169,9 @@ class _Markdown:
         if isinstance(group[0], EditedBoth):
             sides = diff.sides(group[0], width=_WIDTH)
             lines += [f"  - {escape.code(str(side))}" for side in sides]
+        elif isinstance(group[0], RewrittenVersion):
+            fields = diff.fields(group[0].fields, width=_WIDTH, verbose=self.verbose)
+            lines += [f"  {line}" for line in _block(fields)]
         listed = [conflict for conflict in group if conflict.address in shown]
         for remedy in reasons.remedies(listed):
             flags = f"{escape.code(' '.join(remedy.flags))} — " if remedy.flags else ""
@@ -187,17 +195,23 @@ class _Markdown:
         name = f"{words.SYMBOLS[change.action]} {change.address}"
         if not lines:
             return f"- {_say(name)} {self.summary(change, _say)}", 1
-        block = "\n".join(escape.fence([_diff_line(line) for line in lines]))
+        block = "\n".join(_block(lines))
         if len(lines) < _FOLDED_FROM:
             return f"{_say(name)} {self.summary(change, _say)}\n\n{block}", 1
         summary = f"{_html(name)} {self.summary(change, _html)}"
         return f"<details><summary>{summary}</summary>\n\n{block}\n\n</details>", 1
 
-    def diff(self, change: Change) -> list[diff.Line]:
-        """The columns of a change: of new rows only when all is asked for."""
-        if isinstance(change, Create):
-            return diff.values(change.values) if self.verbose else []
-        return diff.fields(change.fields, width=_WIDTH, verbose=self.verbose)
+    def diff(self, change: Change) -> list[Line]:
+        """The columns of a change: of new rows only schedules, unless all is asked for."""
+        kind = change.address.kind
+        explain = runs.explain(self.plan, kind)
+        if not isinstance(change, Create):
+            return diff.fields(change.fields, width=_WIDTH, verbose=self.verbose, explain=explain)
+        if self.verbose:
+            return diff.values(change.values, width=_WIDTH, explain=explain)
+        if change.predecessor is not None:
+            return diff.fields(change.predecessor.fields, width=_WIDTH, verbose=False)
+        return [Line("", text) for text in runs.coming(self.plan, kind, change.values)]
 
     def summary(self, change: Change, say: words.Say) -> str:
         """What a change amounts to, and how many targets it reaches."""
@@ -216,13 +230,13 @@ class _Markdown:
         """Notes of one sort, with their rows."""
         rows = []
         for note in group[:_ROWS_LISTED]:
-            detail = words.note_detail(note, _say)
+            detail = notes.detail(note, _say)
             rows.append(
                 _say(note.address) + (f" ({detail})" if detail else "") + self.where(note.targets)
             )
         if len(group) > len(rows):
             rows.append(f"and {len(group) - len(rows)} more")
-        return f"- {words.note_title(group, _say)}: {', '.join(rows)}", len(group)
+        return f"- {notes.title(group, _say)}: {', '.join(rows)}", len(group)
 
     def where(self, targets: Sequence[str]) -> str:
         """In which targets, where the plan has several; the first of them by name."""
@@ -246,8 +260,12 @@ def _table_row(name: str, numbers: Counter[str]) -> str:
     return f"| {name} | " + " | ".join(str(numbers[column]) for column in _COLUMNS) + " |"
 
 
-def _diff_line(line: diff.Line) -> str:
+def _block(lines: Iterable[Line]) -> list[str]:
+    return escape.fence([_diff_line(line) for line in lines])
+
+
+def _diff_line(line: Line) -> str:
     """A line with its symbol in the first column, where highlighters look for it."""
-    if line.symbol in ("+", "-", "~"):
+    if line.symbol in ("+", "-", "~", " "):
         return f"{line.symbol} {line.text}"
     return f"  {line}"

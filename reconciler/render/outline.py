@@ -13,18 +13,23 @@ from reconciler.model.conflict import (
     DeadRowBlocks,
     EditedBoth,
     ForeignOwner,
+    Incomplete,
     MissingReference,
+    RewrittenVersion,
     UniqueCollision,
     UserAuthored,
 )
 from reconciler.model.note import (
+    Deferred,
     DeletedByTenant,
+    Held,
     KeptEdit,
     NeedlessFlag,
     NoBase,
     Note,
     Orphaned,
     Skipped,
+    SuspectQuery,
     Unlinked,
     WithParent,
 )
@@ -88,8 +93,15 @@ def conflict_groups(plan: Plan) -> list[tuple[Conflict, ...]]:
 
 
 def note_groups(plan: Plan) -> list[tuple[Note, ...]]:
-    """The notes that one sentence explains."""
-    return _grouped((_matter(note), note) for note in plan.notes)
+    """The notes on what is left alone, by the sentence that explains them."""
+    return _grouped(
+        (_matter(note), note) for note in plan.notes if not isinstance(note, SuspectQuery)
+    )
+
+
+def suspect_groups(plan: Plan) -> list[tuple[Note, ...]]:
+    """The notes on queries inside rows that are written, by what is suspect about them."""
+    return _grouped((_matter(note), note) for note in plan.notes if isinstance(note, SuspectQuery))
 
 
 def overwrites(change: Change) -> tuple[str, ...]:
@@ -126,10 +138,12 @@ def _grouped(pairs: Iterable[tuple[Hashable, _Item]]) -> list[tuple[_Item, ...]]
 
 def _cause(conflict: Conflict) -> Sequence[Hashable]:
     match conflict:
+        case UserAuthored(adoptable=False):
+            return conflict.reason, conflict.address.kind, _person(conflict.author)
         case UserAuthored():
-            return conflict.reason, conflict.adoptable, _person(conflict.author)
-        case DeadRowBlocks():
             return conflict.reason, _person(conflict.author)
+        case DeadRowBlocks():
+            return conflict.reason, conflict.owner or _person(conflict.author)
         case ForeignOwner():
             return conflict.reason, conflict.owner
         case Ambiguous():
@@ -147,6 +161,13 @@ def _cause(conflict: Conflict) -> Sequence[Hashable]:
                 conflict.ours,
                 conflict.theirs,
             )
+        case RewrittenVersion():
+            # The operations inside JSON may hold what cannot be hashed, and add nothing.
+            edits = tuple((field.column, field.before, field.after) for field in conflict.fields)
+            return conflict.reason, conflict.address, edits
+        case Incomplete():
+            kind = conflict.address.kind
+            return conflict.reason, kind, conflict.column, conflict.wrong, conflict.value
         case _:
             assert_never(conflict)
 
@@ -165,9 +186,14 @@ def _matter(note: Note) -> Sequence[Hashable]:
             | KeptEdit()
             | WithParent()
             | NeedlessFlag()
+            | Held()
         ):
             return (note.about,)
         case Skipped():
             return note.about, note.reason
+        case Deferred():
+            return note.about, note.why
+        case SuspectQuery():
+            return note.about, note.problem
         case _:
             assert_never(note)

@@ -5,6 +5,8 @@ The values stand beside the statements, never inside them, exactly as they are s
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from reconciler.kinds import Kinds
 from reconciler.model.canonical import canonical
 from reconciler.model.plan import Plan
@@ -14,6 +16,7 @@ from reconciler.sql.statements import Script
 from reconciler.sql.tree import Statement
 
 _LONGEST = 160
+_DRAWN = "(drawn from the sequence)"
 
 
 def preview(plan: Plan, kinds: Kinds) -> str:
@@ -23,7 +26,12 @@ def preview(plan: Plan, kinds: Kinds) -> str:
         "-- For reading: `reconcile apply` sends these statements, in one transaction, after it",
         "-- has locked the targets and checked that every row is still as the plan saw it.",
     ]
-    for statement in Script(plan, kinds).writes():
+    script = Script(plan, kinds, datetime.fromisoformat(plan.created_at))
+    rows = script.creates()
+    script.drawn = {
+        kind.name: [_DRAWN] * rows.get(kind.name, 0) for kind in kinds if kind.knows_itself
+    }
+    for statement in script.writes():
         lines += ["", *_statement(statement)]
     if plan.conflicts:
         lines += ["--", "-- But it has conflicts: an apply refuses it whole."]

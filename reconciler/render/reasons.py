@@ -5,21 +5,32 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
+from reconciler import schedule
 from reconciler.model.conflict import (
     Ambiguous,
     Conflict,
     DeadRowBlocks,
     EditedBoth,
     ForeignOwner,
+    Incomplete,
     MissingReference,
+    RewrittenVersion,
     UniqueCollision,
     UserAuthored,
 )
-from reconciler.model.snapshot import Author
+from reconciler.model.snapshot import Author, RowOwner
+from reconciler.model.value import Ref, Value
+from reconciler.render import escape
 from reconciler.render.outline import Names, distinct
 from reconciler.render.words import Say, day, row
+
+# True of every row that belongs to another one, be it a version or a rule.
+_NOT_ADOPTABLE: Final = (
+    "A row that belongs to another one cannot be taken over, so what the tenant wrote stays. Once "
+    "the template's is skipped, a current version that would move to it stays where it is."
+)
 
 
 @dataclass(frozen=True)
@@ -38,19 +49,21 @@ def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
     match first:
         case UserAuthored():
             author = _authorship(first.author, group, say)
-            return (
+            said = (
                 f"Written by {author}; the template wants its own {'row' if one else 'rows'} here."
             )
+            return said if first.adoptable else f"{said} {_NOT_ADOPTABLE}"
         case ForeignOwner(owner=owner):
-            name = f"{say(owner.name)} ({say(owner.agent)})" if owner.name else say(owner.agent)
-            home = f" of {say(names.slug(owner.organization))}" if owner.organization else ""
-            gone = "" if owner.exists else ", which no longer exists"
-            return f"Placed by another template, {name}{home}{gone}."
-        case DeadRowBlocks():
-            author = _authorship(first.author, group, say)
+            return f"Placed by another template, {_template(owner, names, say)}."
+        case DeadRowBlocks(owner=owner):
+            whose = (
+                f"placed by another template, {_template(owner, names, say)}"
+                if owner
+                else f"written by {_authorship(first.author, group, say)}"
+            )
             return (
                 "Retired, but still in a unique index, so that no new row with the same key fits; "
-                f"written by {author}."
+                f"{whose}."
             )
         case Ambiguous(where="template"):
             return "The template has several live rows with this key, and they differ."
@@ -73,9 +86,30 @@ def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
                 f"{say(row(first.refers_to))}, which the target does not have."
             )
         case EditedBoth():
-            return f"The template and the target have both changed {say(first.column)}."
+            column = say(first.column)
+            if isinstance(first.ours, Ref) or isinstance(first.theirs, Ref):
+                return (
+                    f"Both sides have moved {column}: the target to {_pointee(first.ours, say)}, "
+                    f"the template to {_pointee(first.theirs, say)}."
+                )
+            return f"The template and the target have both changed {column}."
+        case RewrittenVersion():
+            return (
+                "The template changed this version under the number that it had. A version is "
+                "history that other rows point at, so it is not written over."
+            )
+        case Incomplete():
+            its = "Its" if one else "Their"
+            what = _wrong(first, say)
+            return f"{its} {say(first.column)} {what}."
         case _:
             assert_never(first)
+
+
+def _template(owner: RowOwner, names: Names, say: Say) -> str:
+    name = f"{say(owner.name)} ({say(owner.agent)})" if owner.name else say(owner.agent)
+    home = f" of {say(names.slug(owner.organization))}" if owner.organization else ""
+    return f"{name}{home}{'' if owner.exists else ', which no longer exists'}"
 
 
 def since(conflict: Conflict) -> str:
@@ -117,9 +151,34 @@ def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
         case MissingReference():
             return _by_hand("Let it arrive", "settle the row that it points at"), leave
         case EditedBoth():
-            return _by_hand("Agree", "set the same value on both sides"), leave
+            theirs = Remedy("Take the template's", flags("adopt"), "the template's value wins")
+            return theirs, leave
+        case RewrittenVersion():
+            same = Remedy("Keep as it is", flags("skip"), "the target keeps its version")
+            return _by_hand("Publish it", "in the template, give the change a new number"), same
+        case Incomplete():
+            return _by_hand("Correct it", "give the template's row a right value"), keep
         case _:
             assert_never(first)
+
+
+def _wrong(conflict: Incomplete, say: Say) -> str:
+    match conflict.wrong:
+        case "empty":
+            return "is empty in the template, and a row without it is only half a row"
+        case "bad_schedule":
+            text = conflict.value if isinstance(conflict.value, str) else ""
+            problem = schedule.problem(text)
+            why = f": {problem}" if problem else ""
+            return f"in the template, {say(escape.quoted(text))}, is not a cron schedule{why}"
+        case _:
+            assert_never(conflict.wrong)
+
+
+def _pointee(value: Value, say: Say) -> str:
+    if not isinstance(value, Ref):
+        return "nothing"
+    return ("its own " if value.own else "") + say(row(value.ref))
 
 
 def _by_hand(title: str, what: str) -> Remedy:

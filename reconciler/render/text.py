@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reconciler.model.change import Change, Create
-from reconciler.model.conflict import Conflict, EditedBoth
+from reconciler.model.conflict import Conflict, EditedBoth, RewrittenVersion
 from reconciler.model.note import Note
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import Target
-from reconciler.render import diff, escape, reasons, words
+from reconciler.render import diff, escape, notes, reasons, runs, words
+from reconciler.render.layout import Line
 from reconciler.render.outline import (
     Names,
     changes_by_kind,
@@ -19,6 +20,7 @@ from reconciler.render.outline import (
     folded,
     note_groups,
     place,
+    suspect_groups,
 )
 
 CONFLICTS_SHOWN: Final = 50
@@ -68,6 +70,7 @@ class _Text:
             for change in shown:
                 yield from self.change(change)
         yield from self.conflicts()
+        yield from self.suspects()
         yield from self.notes()
         yield ""
         if self.plan.empty and not self.plan.conflicts:
@@ -106,10 +109,17 @@ class _Text:
         right += [words.reach(change.targets, self.names, escape.name)]
         yield self.headline(words.SYMBOLS[change.action], words.row(change.address), right)
         room = self.width - _INDENT
+        kind = change.address.kind
+        explain = runs.explain(self.plan, kind)
         if not isinstance(change, Create):
-            yield from self.block(diff.fields(change.fields, width=room, verbose=self.verbose))
+            lines = diff.fields(change.fields, width=room, verbose=self.verbose, explain=explain)
         elif self.verbose:
-            yield from self.block(diff.values(change.values))
+            lines = diff.values(change.values, width=room, explain=explain)
+        elif change.predecessor is not None:
+            lines = diff.fields(change.predecessor.fields, width=room, verbose=False)
+        else:
+            lines = [Line("", text) for text in runs.coming(self.plan, kind, change.values)]
+        yield from self.block(lines)
         if self.verbose and len(change.targets) > 1 and not self.names.one:
             slugs = ", ".join(escape.name(self.names.slug(target)) for target in change.targets)
             yield from self.wrapped(f"in {slugs}")
@@ -132,8 +142,12 @@ class _Text:
             if len(shown) < len(group):
                 yield f"    … {len(group) - len(shown)} more like these"
             yield from self.wrapped(reasons.explanation(group, self.names, escape.name))
+            room = self.width - _INDENT
             if isinstance(group[0], EditedBoth):
-                yield from self.block(diff.sides(group[0], width=self.width - _INDENT))
+                yield from self.block(diff.sides(group[0], width=room))
+            elif isinstance(group[0], RewrittenVersion):
+                fields = diff.fields(group[0].fields, width=room, verbose=self.verbose)
+                yield from self.block(fields)
             yield from self.remedies(shown)
         if hidden:
             yield ""
@@ -162,19 +176,35 @@ class _Text:
     def notes(self) -> Iterator[str]:
         """What the plan leaves alone, and why."""
         groups = note_groups(self.plan)
-        if groups:
+        without = words.left_out(self.plan, escape.name)
+        if groups or without:
             yield ""
             yield "  Left alone:"
         for group in groups:
-            items = [self.note(note) for note in group]
-            hidden = 0 if self.verbose else max(0, len(items) - _NOTES_SHOWN)
-            if hidden:
-                items = [*items[:_NOTES_SHOWN], f"and {hidden} more (--verbose shows all)"]
-            yield from self.wrapped(f"{words.note_title(group, escape.name)}: {'; '.join(items)}")
+            yield from self.noted(group)
+        for kind in without:
+            yield from self.wrapped(kind)
+
+    def suspects(self) -> Iterator[str]:
+        """The queries inside rows that are written, where something is suspect about them."""
+        groups = suspect_groups(self.plan)
+        if groups:
+            yield ""
+            yield "  Look twice:"
+        for group in groups:
+            yield from self.noted(group)
+
+    def noted(self, group: Sequence[Note]) -> Iterator[str]:
+        """Notes of one sort, with their rows."""
+        items = [self.note(note) for note in group]
+        hidden = 0 if self.verbose else max(0, len(items) - _NOTES_SHOWN)
+        if hidden:
+            items = [*items[:_NOTES_SHOWN], f"and {hidden} more (--verbose shows all)"]
+        yield from self.wrapped(f"{notes.title(group, escape.name)}: {'; '.join(items)}")
 
     def note(self, note: Note) -> str:
         """One row that is left alone."""
-        detail = words.note_detail(note, escape.name)
+        detail = notes.detail(note, escape.name)
         where = words.reach(note.targets, self.names, escape.name)
         extra = ", ".join(part for part in (detail, where) if part)
         return words.row(note.address) + (f" ({extra})" if extra else "")
@@ -184,7 +214,7 @@ class _Text:
         said = ", ".join(part for part in right if part)
         return f"{self.paint(symbol, f'{symbol:>3}')} {left:<{self.left}}   {said}"
 
-    def block(self, lines: Sequence[diff.Line]) -> Iterator[str]:
+    def block(self, lines: Sequence[Line]) -> Iterator[str]:
         """The lines of a diff, below the row that they belong to."""
         for line in lines:
             symbol = f"{self.paint(line.symbol, line.symbol)} " if line.symbol else ""

@@ -1,4 +1,4 @@
-"""The wording, in one place: what each action, conflict and note is called and explained with.
+"""The wording, in one place: what rows, actions and plans are called and summed up with.
 
 Text from the database enters every sentence through `say`, which a renderer chooses: escaped
 for a terminal, a code span for Markdown.
@@ -13,21 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal, assert_never
 
 from reconciler.model.address import Address
-from reconciler.model.change import Adopt, Change, Create, Update
-from reconciler.model.note import (
-    DeletedByTenant,
-    KeptEdit,
-    NeedlessFlag,
-    NoBase,
-    Note,
-    Orphaned,
-    Skipped,
-    Unlinked,
-    WithParent,
-)
+from reconciler.model.change import Adopt, Change, Create, Predecessor, Update
 from reconciler.model.plan import Plan, Request
-from reconciler.model.value import Json, Ref, Values
-from reconciler.render import escape
+from reconciler.model.value import Json, Ref
+from reconciler.render import escape, prose, runs
 from reconciler.render.outline import Names, overwrites
 
 Say = Callable[[str], str]
@@ -40,6 +29,9 @@ SYMBOLS: Final[dict[Literal["create", "update", "adopt"], str]] = {
 CONFLICT: Final = "!"
 
 _MANY_TARGETS: Final = 3
+# What is longer does not fit into a line, and its size is worth a word.
+_LONG_TEXT: Final = 200
+_TEXTS_NAMED: Final = 3
 
 
 def row(address: Address) -> escape.Shown:
@@ -60,9 +52,11 @@ def count(number: int, thing: str, things: str = "") -> str:
 def summary(change: Change, plan: Plan, say: Say) -> str:
     """What a change amounts to, in a few words."""
     match change:
+        case Create(predecessor=Predecessor(address=earlier, fields=fields)):
+            return f"new, {count(len(fields), 'field')} other than in {say(row(earlier))}"
         case Create():
             minted = [f"as {say(change.ids[0])}"] if len(change.ids) == 1 else []
-            return ", ".join(["new", *minted, *_contents(change.values, say)])
+            return ", ".join(["new", *minted, *_contents(change, plan, say)])
         case Update():
             edits = ", overwrites a local edit" if overwrites(change) else ""
             return count(len(change.fields), "field") + edits
@@ -97,48 +91,6 @@ def reach(targets: Sequence[str], names: Names, say: Say) -> str:
     return count(len(targets), "target")
 
 
-def note_title(group: Sequence[Note], say: Say) -> str:
-    """What a group of notes is about: `2 rows deleted by the tenant`."""
-    first = group[0]
-    number = sum(len(note.targets) for note in group)
-    rows = count(number, "row")
-    match first:
-        case DeletedByTenant():
-            return f"{rows} deleted by the tenant"
-        case Skipped():
-            return f"{rows} skipped as decided ({say(first.reason)})"
-        case Orphaned():
-            return f"{rows} that the template no longer has"
-        case Unlinked():
-            return f"{count(number, 'optional reference')} left empty"
-        case KeptEdit():
-            return f"{count(number, 'field')} edited by the tenant and kept"
-        case WithParent():
-            belong = "it belongs" if number == 1 else "they belong"
-            return f"{rows} left out with the row that {belong} to"
-        case NeedlessFlag():
-            return f"{count(len(group), 'flag')} without a use"
-        case NoBase():
-            return f"{rows} compared without knowing what was applied before"
-        case _:
-            assert_never(first)
-
-
-def note_detail(note: Note, say: Say) -> str:
-    """What a note adds to its row's name; often nothing."""
-    match note:
-        case Unlinked():
-            return f"{say(note.column)}: no {say(row(note.refers_to))}"
-        case NeedlessFlag():
-            return f"--{note.action}: no conflict there that it fits"
-        case KeptEdit():
-            return say(note.column)
-        case DeletedByTenant() | Skipped() | Orphaned() | NoBase() | WithParent():
-            return ""
-        case _:
-            assert_never(note)
-
-
 def fleet(plan: Plan) -> str:
     """Many targets in one line: how many, how far they are, and what to look at."""
     installed = sum(target.agent_id is not None for target in plan.targets)
@@ -168,7 +120,7 @@ def total(plan: Plan) -> str:
 def no_changes(plan: Plan, say: Say) -> str:
     """`No changes. acme matches personal-finance.`"""
     template = say(plan.template.name)
-    but = ", but for what is left alone" if plan.notes else ""
+    but = ", but for what is left alone" if plan.notes or plan.left_out else ""
     if len(plan.targets) == 1:
         return f"No changes. {say(plan.targets[0].organization.slug)} matches {template}{but}."
     return f"No changes. All {len(plan.targets)} targets match {template}{but}."
@@ -194,15 +146,31 @@ def day(timestamp: str) -> str:
     return found[0] if found else ""
 
 
-def _contents(values: Values, say: Say) -> list[str]:
-    """What a new row holds: its name, where it points, and how many properties or fields."""
+def left_out(plan: Plan, say: Say) -> list[str]:
+    """The kinds that the database cannot hold, each with the reason."""
+    return [
+        f"the kind {say(kind)}, which this database cannot hold ({say(why)})"
+        for kind, why in plan.left_out.items()
+    ]
+
+
+def _contents(change: Create, plan: Plan, say: Say) -> list[str]:
+    """What a new row holds: name, schedule, references, long texts, and how much else."""
+    values = change.values
     name = values.get("name")
     found = [say(escape.quoted(name))] if isinstance(name, str) else []
+    found += runs.in_words(plan, change.address.kind, values)
     found += [
         f"{say(column)} -> {say(key(value.ref))}"
         for column, value in values.items()
-        if isinstance(value, Ref)
+        if isinstance(value, Ref) and value.ref != change.address
     ]
+    texts = [
+        f"{say(column)} {prose.measure(value)}"
+        for column, value in values.items()
+        if isinstance(value, str) and (prose.several_lines(value) or len(value) > _LONG_TEXT)
+    ]
+    found += texts[:_TEXTS_NAMED]
     properties = [
         len(content["properties"])
         for value in values.values()

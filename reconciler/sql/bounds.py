@@ -25,19 +25,24 @@ class Bounds:
     targets: frozenset[str]
     parameters: tuple[object, ...]
 
-    def placed(self, value: exp.Expr, kind: Kind, sources: list[exp.Expr]) -> Iterator[str]:
-        """What is wrong with the value that puts a row into its organisation."""
-        value = _bare(value)
-        if not isinstance(value, exp.Column):
-            yield "the organisation is not a column of the placements"
-            return
-        if kind.parent is None:
-            bound: exp.Expr | None = value
-        else:
-            bound = self._parents(value, self.kinds[kind.parent.kind], sources)
-        if not isinstance(bound, exp.Column) or _named(bound) != ("p", "organization_id"):
-            yield "the organisation is not the placement's"
-            return
+    def placed(
+        self, values: Mapping[str, exp.Expr], kind: Kind, sources: list[exp.Expr]
+    ) -> Iterator[str]:
+        """What is wrong with the columns that put a row into its organisation, scope and parent.
+
+        `values` are what a row is given, or what it must equal, by column.
+        """
+        bound: list[exp.Expr | None] = []
+        if kind.scope is not None:
+            bound.append(_bare(values[kind.scope]) if kind.scope in values else None)
+        if kind.parent is not None:
+            value = _bare(values.get(kind.parent.column, exp.null()))
+            parent = self.kinds[kind.parent.kind]
+            found = self._parents(value, parent, sources) if isinstance(value, exp.Column) else None
+            bound.append(found)
+        for one in bound:
+            if not isinstance(one, exp.Column) or _named(one) != ("p", "organization_id"):
+                yield "the row is not bound to the placement's organisation"
         yield from self.placements(sources)
 
     def placements(self, sources: list[exp.Expr]) -> Iterator[str]:
@@ -96,8 +101,9 @@ class Bounds:
 
     def _lies_in(self, organization: exp.Column, kind: Kind, alias: str, rows: exp.Select) -> bool:
         """Whether this column is the organisation of the rows under `alias`."""
-        if kind.parent is None:
+        if kind.scope is not None:
             return _named(organization) == (alias, kind.scope)
+        assert kind.parent is not None
         parent = self.kinds[kind.parent.kind]
         for join in rows.args.get("joins") or ():
             table = join.this

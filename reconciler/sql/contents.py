@@ -16,23 +16,34 @@ from reconciler.model.change import Adopt, Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.value import Digest, Json, Ref, Value, Values
 from reconciler.sql.source import Sources
-from reconciler.sql.tree import Parameters, aliased, cast_to, column, equal, name, unnest
+from reconciler.sql.tree import Parameters, aliased, cast_to, column, equal, name, rows_of, unnest
 
 AnyChange = Create | Update | Adopt
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The changes of one kind that one statement carries out."""
+    """The changes of one kind that one statement carries out.
+
+    `drawn` are ids from the database for new rows, one for each change and target, where a
+    statement has to know them.
+    """
 
     kind: Kind
     changes: tuple[AnyChange, ...]
     sources: Sources
+    drawn: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         """How many rows they touch."""
         return sum(len(change.targets) for change in self.changes)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of new rows that are known before they are written: minted, or drawn."""
+        minted = [one for c in self.changes if isinstance(c, Create) for one in c.ids]
+        return minted or list(self.drawn)
 
     def placements(self, asked: Parameters) -> exp.Unnest:
         """`unnest(...) AS p (organization_id, content[, id])`."""
@@ -45,9 +56,8 @@ class Contents:
             ("organization_id", asked.add([target for target, _ in pairs], "text[]")),
             ("content", asked.add([number for _, number in pairs], "integer[]")),
         ]
-        if self.kind.mint is not None and all(isinstance(c, Create) for c in self.changes):
-            minted = [one for c in self.changes if isinstance(c, Create) for one in c.ids]
-            columns.append(("id", asked.add(minted, "text[]")))
+        if self.ids:
+            columns.append(("id", asked.add(self.ids, "text[]")))
         return unnest("p", columns)
 
     def select(self, asked: Parameters, carried: Mapping[str, Sequence[str | None]]) -> exp.Select:
@@ -59,12 +69,18 @@ class Contents:
             for place, key in enumerate(keys)
         ]
         columns += [(text, asked.add(list(values), "text[]")) for text, values in carried.items()]
-        return exp.select(*(column("u", text) for text, _ in columns)).from_(unnest("u", columns))
+        return exp.select(*(column("u", text) for text, _ in columns), copy=False).from_(
+            unnest("u", columns), copy=False
+        )
 
     def placed(self, asked: Parameters) -> exp.Select:
         """`SELECT ... FROM c JOIN p`: each content at each of its places."""
         same_content = equal(column("c", "content"), column("p", "content"))
-        return exp.select().from_(exp.to_table("c")).join(self.placements(asked), on=same_content)
+        return (
+            exp.select()
+            .from_(rows_of("c"), copy=False)
+            .join(self.placements(asked), on=same_content, copy=False)
+        )
 
     def each(self, value: Callable[[AnyChange], str | None]) -> list[str | None]:
         """One text a content."""
@@ -126,7 +142,7 @@ def referred(change: AnyChange, column_name: str) -> Address | None:
 
 def base(kind: Kind, change: AnyChange) -> Values:
     """What the ledger remembers: the compared columns, as the template has them."""
-    kept = change.kept if isinstance(change, Update) else {}
+    kept = {} if isinstance(change, Create) else change.kept
     values = {**after(change), **kept}
     return {one.name: values[one.name] for one in kind.compared if one.name in values}
 

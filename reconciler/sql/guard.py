@@ -8,8 +8,9 @@ plan's own organisations.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sqlglot import exp, parse
@@ -23,9 +24,9 @@ from reconciler.sql.tree import DIALECT, Statement
 _FUNCTIONS: Final = frozenset({"convert_to", "jsonb_build_array"})
 _SPEECH: Final = frozenset(
     {
-        exp.Alias, exp.And, exp.Any, exp.Array, exp.Boolean, exp.Case, exp.Cast, exp.Coalesce,
-        exp.Column, exp.ConcatWs, exp.Count, exp.CTE, exp.CurrentTimestamp, exp.DataType,
-        exp.DataTypeParam, exp.Encode, exp.EQ, exp.Exists, exp.From, exp.GT, exp.GTE,
+        exp.Alias, exp.And, exp.Any, exp.Array, exp.Boolean, exp.Bracket, exp.Case, exp.Cast,
+        exp.Coalesce, exp.Column, exp.ConcatWs, exp.Count, exp.CTE, exp.CurrentTimestamp,
+        exp.DataType, exp.DataTypeParam, exp.Encode, exp.EQ, exp.Exists, exp.From, exp.GT, exp.GTE,
         exp.Identifier, exp.If, exp.In, exp.Insert, exp.IntervalSpan, exp.Is, exp.Join, exp.Limit,
         exp.Literal, exp.Lock, exp.LT, exp.LTE, exp.NEQ, exp.Not, exp.Null, exp.NullSafeEQ,
         exp.NullSafeNEQ, exp.OnConflict, exp.Or, exp.Order, exp.Ordered, exp.Parameter, exp.Paren,
@@ -67,7 +68,7 @@ class Scope:
     def _wrong(self, statement: Statement) -> Iterator[str]:
         # The text is what is sent, so the text is what is judged: a leaf of the tree that
         # holds more than one leaf comes apart here.
-        trees = parse(statement.sql, dialect=DIALECT)
+        trees = _read(statement.sql)
         tree = trees[0]
         if len(trees) != 1 or not isinstance(tree, exp.Select | exp.Insert | exp.Update):
             yield "only one SELECT, INSERT or UPDATE is allowed"
@@ -107,17 +108,22 @@ class Scope:
             if node.name != "c" or node.alias_or_name != "c":
                 yield f"the table {node.name} has no schema"
         elif not (
-            self._kind(node)
+            self._kinds(node)
             or (node.db == _LEDGER and node.name in _LEDGER_INSERTS)
             or (node.db == "public" and node.name in _PLATFORM)
         ):
             yield f"the table {node.db}.{node.name} is not declared"
 
-    def _kind(self, table: exp.Table) -> Kind | None:
-        for kind in self.kinds.values():
-            if (kind.db_schema, kind.table) == (table.db, table.name):
-                return kind
-        return None
+    def _kinds(self, table: exp.Table) -> list[Kind]:
+        """The kinds whose rows stand in a table: a table may hold several."""
+        return [
+            kind
+            for kind in self.kinds.values()
+            if (kind.db_schema, kind.table) == (table.db, table.name)
+        ]
+
+    def _written(self, table: exp.Table) -> list[Kind]:
+        return [kind for kind in self._kinds(table) if kind.mirrored]
 
     def _insert(self, tree: exp.Insert, bounds: Bounds) -> Iterator[str]:
         schema, rows = tree.this, tree.expression
@@ -134,16 +140,14 @@ class Scope:
             return
         if tree.args.get("conflict") or tree.args.get("returning"):
             yield "an insert of a row may not do anything else"
-        kind = self._kind(table)
-        if kind is None:
-            yield f"{table.db}.{table.name} may not be written"
-            return
-        yield from _undeclared(columns, kind.written, kind)
-        within = kind.parent.column if kind.parent else kind.scope
-        if within not in values:
-            yield "the row is not put into an organisation"
-            return
-        yield from bounds.placed(values[within], kind, sources_of(rows))
+        yield from _as_some_kind(
+            table,
+            self._written(table),
+            lambda kind: (
+                *_undeclared(columns, kind.written, kind),
+                *bounds.placed(values, kind, sources_of(rows)),
+            ),
+        )
 
     def _remember(
         self, table: str, values: Mapping[str, exp.Expr], rows: exp.Select, bounds: Bounds
@@ -186,17 +190,33 @@ class Scope:
             if listed is None or not bounds.are_targets(listed):
                 yield "the ledger's update is not bound to the targets"
             return
-        kind = self._kind(table)
-        if kind is None:
-            yield f"{table.db}.{table.name} may not be written"
-            return
-        yield from _undeclared(columns, kind.updated, kind)
-        within = kind.parent.column if kind.parent else str(kind.scope)
-        found = conditions.get((table.alias, within))
-        if found is None:
-            yield "the rows are not bound to an organisation"
-            return
-        yield from bounds.placed(found, kind, sources_of(tree))
+        own = {
+            column: value for (alias, column), value in conditions.items() if alias == table.alias
+        }
+        yield from _as_some_kind(
+            table,
+            self._written(table),
+            lambda kind: (
+                *_undeclared(columns, kind.updated, kind),
+                *bounds.placed(own, kind, sources_of(tree)),
+            ),
+        )
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> tuple[exp.Expr | None, ...]:
+    """The statements in a text; they are only looked at, and a text always says the same."""
+    return tuple(parse(text, dialect=DIALECT))
+
+
+def _as_some_kind(
+    table: exp.Table, kinds: Sequence[Kind], wrong: Callable[[Kind], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """What is wrong with a write, if no kind of the table could write it."""
+    found = [wrong(kind) for kind in kinds]
+    if not found:
+        return (f"{table.db}.{table.name} may not be written",)
+    return min(found, key=len)
 
 
 def _undeclared(columns: list[str], declared: frozenset[str], kind: Kind) -> Iterator[str]:

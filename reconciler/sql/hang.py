@@ -38,11 +38,11 @@ def parents(children: Contents, agent: str, organization: str) -> Statement:
             asked.add(agent, "text"),
             asked.add(organization, "text"),
         )
-        missing = any_of((missing, exp.not_(is_true(ours))))
+        missing = any_of((missing, exp.not_(is_true(ours), copy=False)))
     tree = (
-        join_rows(sources, children.placed(asked), above, wanted, "left")
-        .select(column("p", "organization_id"), column("p", "content"))
-        .where(missing)
+        join_rows(sources, children.placed(asked), above, wanted, optional=True)
+        .select(column("p", "organization_id"), column("p", "content"), copy=False)
+        .where(missing, copy=False)
     )
     return Statement(
         f"check what {kind.name} rows belong to", as_cte(tree, contents), asked.taken()
@@ -61,7 +61,9 @@ def references(changes: Contents, reference: Column) -> Statement:
         },
     )
     tree, found = resolver.referred(reference, changes.placed(asked))
-    tree = tree.select(column("p", "organization_id"), column("p", "content")).where(is_null(found))
+    tree = tree.select(column("p", "organization_id"), column("p", "content"), copy=False).where(
+        is_null(found), copy=False
+    )
     return Statement(
         f"check what {changes.kind.name} rows refer to", as_cte(tree, contents), asked.taken()
     )

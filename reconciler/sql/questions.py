@@ -1,4 +1,4 @@
-"""What the reader asks about one kind, for one template and a list of targets.
+"""What the reader asks about one kind, for any template and targets.
 
 The comparison itself, the largest question, has a file of its own: `reconciler.sql.states`.
 """
@@ -7,60 +7,63 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
-from reconciler.kinds.predicate import columns_of, parse_predicate
-from reconciler.model.kind import Kind
+from reconciler.kinds.predicate import columns_of, null_columns, parse_predicate
+from reconciler.model.kind import Column, Kind
 from reconciler.model.table import UniqueIndex
-from reconciler.sql.source import Source, Sources
+from reconciler.sql.source import Side, Source, Sources
 from reconciler.sql.tree import (
-    DIALECT,
+    Blank,
     Parameters,
     Statement,
     aliased,
     all_of,
     array,
     as_text,
+    call,
     column,
+    cross,
     equal,
     in_list,
     is_true,
+    left,
     name,
     not_null,
+    parsed,
     same,
     table,
     unnest,
     with_alias,
 )
+from reconciler.sql.uniqueness import speaks_of
+from reconciler.sql.wanted import belonged_to, current
 
 
 class Questions:
-    """The statements about fitted kinds, for one template and a list of targets."""
+    """The statements about fitted kinds, with blanks for the template and the targets.
 
-    def __init__(
-        self,
-        sources: Sources,
-        agent: str,
-        organization: str,
-        targets: Sequence[str],
-        name: str | None = None,
-    ) -> None:
+    `named` says that a new agent is to have a name of its own.
+    """
+
+    def __init__(self, sources: Sources, *, named: bool = False) -> None:
         self.sources = sources
-        self.agent = agent
-        self.organization = organization
-        self.targets = list(targets)
-        self.name = name
+        self.named = named
 
     def template_rows(self, kind: Kind) -> Statement:
-        """key parts, then every managed column as text: the template's live rows."""
+        """key parts, whether something refers to it, then every managed column as text: the
+        template's live rows.
+        """
         asked = Parameters()
         source = self.sources.joined(kind, "t", "template")
         tree = source.select().select(
             *source.keys,
-            *(self.sources.value(source, managed, "template") for managed in kind.columns),
+            current(self.sources, source, asked),
+            *(self.value(source, managed, "template", asked) for managed in kind.columns),
+            copy=False,
         )
-        tree = tree.where(self.of_template(source, asked)).order_by(
-            *source.keys, column("t", kind.id)
+        tree = tree.where(self.of_template(source, asked), copy=False).order_by(
+            *source.keys, column("t", kind.id), copy=False
         )
         return Statement(f"read {kind.name} of the template", tree, asked.taken())
 
@@ -68,15 +71,20 @@ class Questions:
         """key parts, organisations: live rows that share a key with another one."""
         asked = Parameters()
         source = self.sources.rows(kind, "t", "target")
-        inner = source.select().select(*self.keys(source), aliased(source.scope, "organization_id"))
-        inner = inner.where(self.of_targets(source, asked), source.live)
+        inner = source.select().select(
+            *self.keys(source), aliased(source.scope, "organization_id"), copy=False
+        )
+        inner = inner.where(self.of_targets(source, asked), source.live, copy=False)
         keys = [column("twins", key) for key in self.sources.key_names(kind)]
         organization = column("twins", "organization_id")
         doubled = (
-            exp.select(*keys, organization)
-            .from_(inner.subquery(name("twins")))
-            .group_by(*keys, organization)
-            .having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)))
+            exp.select(*keys, organization, copy=False)
+            .from_(inner.subquery(name("twins"), copy=False), copy=False)
+            .group_by(*keys, organization, copy=False)
+            .having(
+                exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)),
+                copy=False,
+            )
         )
         return Statement(f"look for double {kind.name} rows", doubled, asked.taken())
 
@@ -84,7 +92,7 @@ class Questions:
         """key parts, organisations: live rows of ours that the template no longer has."""
         asked = Parameters()
         source = self.sources.rows(kind, "t", "target")
-        agent = asked.add(self.agent, "text")
+        agent = asked.add(Blank.AGENT, "text")
         placed = column("p", "row_id")
         ours = (
             equal(column("t", kind.owner.agent), agent)
@@ -99,27 +107,31 @@ class Questions:
         wanted = self.sources.rows(kind, "w", "template")
         in_template = (
             wanted.select()
-            .select(exp.Literal.number(1))
+            .select(exp.Literal.number(1), copy=False)
             .where(
                 self.of_template(wanted, asked),
                 *(equal(a, b) for a, b in zip(wanted.keys, source.keys, strict=True)),
+                copy=False,
             )
         )
         tree = (
             source.select()
-            .select(*source.keys, exp.ArrayAgg(this=source.scope))
+            .select(*source.keys, exp.ArrayAgg(this=source.scope), copy=False)
             .join(
-                table("reconcile", "placement", "p"),
-                on=self.placement(kind, source.scope, source.keys, asked),
-                join_type="left",
+                left(
+                    table("reconcile", "placement", "p"),
+                    on=self.placement(kind, source.scope, source.keys, asked),
+                ),
+                copy=False,
             )
             .where(
                 self.of_targets(source, asked),
                 source.live,
                 ours,
-                exp.not_(exp.Exists(this=in_template)),
+                exp.not_(exp.Exists(this=in_template), copy=False),
+                copy=False,
             )
-            .group_by(*source.keys)
+            .group_by(*source.keys, copy=False)
         )
         return Statement(f"look for orphaned {kind.name} rows", tree, asked.taken())
 
@@ -129,14 +141,15 @@ class Questions:
         The template's own row, moved to the target, is held against all rows of the table.
         None where the index speaks of columns that get other values in a target.
         """
-        expressions = [parse_one(text, dialect=DIALECT) for text in index.expressions]
-        predicate = parse_one(index.predicate, dialect=DIALECT) if index.predicate else None
+        expressions = [parsed(text) for text in index.expressions]
+        predicate = parsed(index.predicate) if index.predicate else None
         spoken = speaks_of(index)
         # A new row is live, as the template's is.
         carried = {managed.name for managed in kind.columns if not managed.references}
         carried.update(columns_of(kind.live) if kind.live else ())
+        carried.update(null_columns(kind.where) if kind.where else ())
         own = (kind.installs.template,) if kind.installs else kind.key
-        if kind.scope is None or not spoken <= carried | {kind.scope, *own}:
+        if kind.scope is None or not kind.mirrored or not spoken <= carried | {kind.scope, *own}:
             return None
         asked = Parameters()
         source = self.sources.rows(kind, "t", "template")
@@ -144,8 +157,8 @@ class Questions:
         there: dict[str, exp.Expr] = {kind.scope: organization}
         if kind.installs:
             there[kind.installs.template] = column("t", kind.id)
-            if self.name is not None:
-                there[kind.installs.name] = asked.add(self.name, "text")
+            if self.named:
+                there[kind.installs.name] = asked.add(Blank.NAME, "text")
 
         def moved(tree: exp.Expr) -> exp.Expr:
             return with_alias(tree, "t").transform(
@@ -168,19 +181,22 @@ class Questions:
                 organization,
                 as_text(column("o", kind.id)),
                 as_text(column("o", kind.scope)),
+                copy=False,
             )
             .join(
-                unnest("g", [("organization_id", asked.add(self.targets, "text[]"))]),
-                join_type="cross",
+                cross(unnest("g", [("organization_id", asked.add(Blank.TARGETS, "text[]"))])),
+                copy=False,
             )
             .join(
                 table(kind.db_schema, kind.table, "o"),
                 on=all_of(compared(with_alias(tree, "o"), moved(tree)) for tree in expressions),
+                copy=False,
             )
             .where(
                 self.of_template(source, asked),
-                exp.not_(all_of((here, *still_alive))),
+                exp.not_(all_of((here, *still_alive)), copy=False),
                 *([with_alias(predicate, "o"), moved(predicate)] if predicate else []),
+                copy=False,
             )
         )
         return Statement(f"look for {kind.name} rows in the way", tree, asked.taken())
@@ -190,11 +206,29 @@ class Questions:
         asked = Parameters()
         own = as_text(column("t", kind.id))
         tree = (
-            exp.select(own)
-            .from_(table(kind.db_schema, kind.table, "t"))
-            .where(in_list(own, asked.add(list(candidates), "text[]")))
+            exp.select(own, copy=False)
+            .from_(table(kind.db_schema, kind.table, "t"), copy=False)
+            .where(in_list(own, asked.add(list(candidates), "text[]")), copy=False)
         )
         return Statement(f"look for {kind.name} ids in use", tree, asked.taken())
+
+    def value(self, source: Source, managed: Column, side: Side, asked: Parameters) -> exp.Expr:
+        """A managed column as text, as the plan wants it (template) or has it (target)."""
+        if managed.installation and side == "template":
+            agent = asked.add(Blank.AGENT, "text")
+            return as_text(call("jsonb_build_array", exp.null(), agent))
+        return self.sources.value(source, managed, side)
+
+    def organizations(self, texts: Sequence[str]) -> Statement:
+        """Those of the texts that are an organisation's id."""
+        asked = Parameters()
+        identity = column("o", "id")
+        tree = (
+            exp.select(identity, copy=False)
+            .from_(table("public", "organization", "o"), copy=False)
+            .where(in_list(identity, asked.add(list(texts), "text[]")), copy=False)
+        )
+        return Statement("look for organisations that are named", tree, asked.taken())
 
     def keys(self, source: Source) -> list[exp.Expr]:
         """The key's parts, named k1, k2, ..."""
@@ -204,20 +238,22 @@ class Questions:
     def of_template(self, source: Source, asked: Parameters) -> exp.Expr:
         """Live rows of the template, without the excluded and those without a key."""
         conditions = [
-            equal(source.scope, asked.add(self.organization, "text")),
+            equal(source.scope, asked.add(Blank.ORGANIZATION, "text")),
             source.live,
             source.included,
             *(not_null(key) for key in source.keys),
         ]
         if source.kind.installs:
-            conditions.append(equal(source.keys[0], asked.add(self.agent, "text")))
+            conditions.append(equal(source.keys[0], asked.add(Blank.AGENT, "text")))
+        if not source.kind.mirrored:
+            conditions.append(belonged_to(self.sources, source))
         return all_of(conditions)
 
     def of_targets(self, source: Source, asked: Parameters) -> exp.Expr:
         """Rows of the targets, live or dead, without the excluded."""
         return all_of(
             (
-                in_list(source.scope, asked.add(self.targets, "text[]")),
+                in_list(source.scope, asked.add(Blank.TARGETS, "text[]")),
                 source.included,
                 *(not_null(key) for key in source.keys),
             )
@@ -234,17 +270,7 @@ class Questions:
                 equal(column("p", "key"), array(list(keys))),
                 equal(
                     column("p", "template_organization_id"),
-                    asked.add(self.organization, "text"),
+                    asked.add(Blank.ORGANIZATION, "text"),
                 ),
             )
         )
-
-
-def speaks_of(index: UniqueIndex) -> frozenset[str]:
-    """The columns that an index depends on."""
-    texts = (*index.expressions, *([index.predicate] if index.predicate else []))
-    return frozenset(
-        column.name
-        for text in texts
-        for column in parse_one(text, dialect=DIALECT).find_all(exp.Column)
-    )

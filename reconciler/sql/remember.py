@@ -39,6 +39,7 @@ def place(changes: Contents, agent: str, organization: str, revision: int) -> St
             as_text(column("t", kind.id)),
             column("c", "digest"),
             asked.add(revision, "bigint"),
+            copy=False,
         )
     )
     inserted = exp.Insert(

@@ -19,7 +19,9 @@ from reconciler.sql.tree import (
     cast_to,
     column,
     equal,
+    inner,
     is_null,
+    left,
     name,
     not_null,
     table,
@@ -32,27 +34,24 @@ class Resolver:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
 
-    def within(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, tuple[str, exp.Expr]]:
-        """The column that puts a row into its organisation, and its value: scope or parent."""
-        if kind.parent is None:
-            assert kind.scope is not None
-            return tree, (
-                kind.scope,
-                self.typed(kind, kind.scope, column("p", "organization_id")),
-            )
-        above = self.sources.rows(self.sources.kinds[kind.parent.kind], "up", "target")
-        wanted = [column("c", key) for key in self.sources.key_names(above.kind)]
-        return join_rows(self.sources, tree, above, wanted, "inner"), (
-            kind.parent.column,
-            column("up", "id"),
-        )
+    def within(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, list[tuple[str, exp.Expr]]]:
+        """The columns that put a row into its organisation, and their values: scope, parent."""
+        found: list[tuple[str, exp.Expr]] = []
+        if kind.scope is not None:
+            organization = self.typed(kind, kind.scope, column("p", "organization_id"))
+            found.append((kind.scope, organization))
+        if kind.parent is not None:
+            above = self.sources.rows(self.sources.kinds[kind.parent.kind], "up", "target")
+            wanted = [column("c", key) for key in self.sources.key_names(above.kind)]
+            tree = join_rows(self.sources, tree, above, wanted)
+            found.append((kind.parent.column, column("up", "id")))
+        return tree, found
 
     def located(self, kind: Kind, tree: exp.Select) -> tuple[exp.Select, list[exp.Expr]]:
         """The conditions under which `t` is the live row of the content at the placement."""
-        tree, (within, organization) = self.within(kind, tree)
+        tree, within = self.within(kind, tree)
         return tree, [
-            equal(column("t", within), organization),
-            *(equal(column("t", own), value) for own, value in self.own_keys(kind)),
+            *(equal(column("t", own), value) for own, value in (*within, *self.own_keys(kind))),
             self.sources.rows(kind, "t", "target").live,
         ]
 
@@ -60,7 +59,7 @@ class Resolver:
         """The live rows `t` at the changes' addresses, whatever they hold."""
         kind = changes.kind
         tree, located = self.located(kind, changes.placed(asked))
-        return tree.join(table(kind.db_schema, kind.table, "t"), on=all_of(located))
+        return tree.join(table(kind.db_schema, kind.table, "t"), on=all_of(located), copy=False)
 
     def linked(self, reference: Column, tree: exp.Select) -> tuple[exp.Select, exp.Expr]:
         """The id that a reference means; a row that cannot be resolved is left out, and missed
@@ -68,7 +67,7 @@ class Resolver:
         """
         tree, found = self.referred(reference, tree)
         empty = is_null(column("c", self.parts(reference)[0]))
-        return tree.where(any_of((empty, not_null(found)))), found
+        return tree.where(any_of((empty, not_null(found))), copy=False), found
 
     def referred(self, reference: Column, tree: exp.Select) -> tuple[exp.Select, exp.Expr]:
         """The id of the row that is referred to, NULL where there is none."""
@@ -76,7 +75,7 @@ class Resolver:
         alias = f"to_{reference.name}"
         other = self.sources.rows(self.sources.kinds[reference.references], alias, "target")
         wanted = [column("c", part) for part in self.parts(reference)]
-        return join_rows(self.sources, tree, other, wanted, "left"), column(alias, "id")
+        return join_rows(self.sources, tree, other, wanted, optional=True), column(alias, "id")
 
     def parts(self, reference: Column) -> list[str]:
         """The names under which the parts of a reference's key travel."""
@@ -99,7 +98,12 @@ class Resolver:
 
 
 def join_rows(
-    sources: Sources, tree: exp.Select, source: Source, keys: list[exp.Column], how: str
+    sources: Sources,
+    tree: exp.Select,
+    source: Source,
+    keys: list[exp.Column],
+    *,
+    optional: bool = False,
 ) -> exp.Select:
     """Join a live row of a kind in the placement's organisation, by its key."""
     names = [f"k{place}" for place in range(1, len(source.keys) + 1)]
@@ -112,8 +116,9 @@ def join_rows(
             aliased(source.scope, "organization_id"),
             *(aliased(value, text) for value, text in owned),
             *(aliased(key, text) for key, text in zip(source.keys, names, strict=True)),
+            copy=False,
         )
-        .where(source.live)
+        .where(source.live, copy=False)
     )
     condition = all_of(
         (
@@ -124,4 +129,5 @@ def join_rows(
             ),
         )
     )
-    return tree.join(rows.subquery(name(source.alias)), on=condition, join_type=how)
+    how = left if optional else inner
+    return tree.join(how(rows.subquery(name(source.alias), copy=False), condition), copy=False)

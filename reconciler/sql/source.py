@@ -7,8 +7,8 @@ plan compares and an apply checks exactly the same expressions is what keeps the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlglot import exp
@@ -16,6 +16,7 @@ from sqlglot import exp
 from reconciler.kinds.order import key_width
 from reconciler.kinds.predicate import parse_predicate
 from reconciler.model.kind import Column, Kind
+from reconciler.sql.history import is_placed, placement
 from reconciler.sql.tree import (
     all_of,
     as_text,
@@ -24,6 +25,9 @@ from reconciler.sql.tree import (
     column,
     differs,
     equal,
+    inner,
+    is_true,
+    left,
     literal,
     not_null,
     table,
@@ -57,12 +61,14 @@ class Source:
     keys: tuple[exp.Expr, ...]
     live: exp.Expr
     included: exp.Expr
+    of_kind: exp.Expr
 
     def select(self) -> exp.Select:
         """`SELECT ... FROM` this source; the caller adds what is selected."""
-        tree = exp.Select().from_(self.table)
+        tree = exp.Select().from_(self.table, copy=False)
         for join in self.joins:
-            tree = tree.join(join.table, on=join.on, join_type="left" if join.optional else "inner")
+            how = left if join.optional else inner
+            tree = tree.join(how(join.table, join.on), copy=False)
         return tree
 
     def row_id(self) -> exp.Expr:
@@ -87,43 +93,47 @@ class Sources:
         `orphaned` also gives those whose parent is dead: something may still point at them.
         """
         own = table(kind.db_schema, kind.table, alias)
-        live = with_alias(parse_predicate(kind.live), alias) if kind.live else exp.true()
-        included = all_of(
-            exp.not_(call("starts_with", as_text(column(alias, e.column)), literal(e.prefix)))
-            for e in kind.exclude
-        )
+        of_kind = [with_alias(parse_predicate(kind.where), alias)] if kind.where else []
+        alive = [with_alias(parse_predicate(kind.live), alias)] if kind.live else []
+        live = all_of((*of_kind, *alive))
+        included = [
+            *of_kind,
+            *(
+                exp.not_(
+                    call("starts_with", as_text(column(alias, e.column)), literal(e.prefix)),
+                    copy=False,
+                )
+                for e in kind.exclude
+            ),
+        ]
         if kind.installs:
             key = kind.id if side == "template" else kind.installs.template
-            keys: tuple[exp.Expr, ...] = (as_text(column(alias, key)),)
+            keys: list[exp.Expr] = [as_text(column(alias, key))]
         else:
-            keys = tuple(as_text(column(alias, part)) for part in kind.key)
-        if kind.parent is None:
-            assert kind.scope is not None
-            scope: exp.Expr = as_text(column(alias, kind.scope))
-            return Source(kind, alias, own, (), scope, keys, live, included)
-        above = self.rows(self.kinds[kind.parent.kind], f"{alias}_up", side, orphaned=orphaned)
-        joined = Join(
-            above.table,
-            all_of(
-                (
-                    equal(
-                        column(above.alias, above.kind.id),
-                        column(alias, kind.parent.column),
-                    ),
-                    *(() if orphaned else (above.live,)),
-                )
-            ),
-            optional=False,
-        )
+            keys = [as_text(column(alias, part)) for part in kind.key]
+        scope = as_text(column(alias, kind.scope)) if kind.scope else None
+        joins: tuple[Join, ...] = ()
+        if kind.parent is not None and kind.parent.by_key:
+            keys.insert(0, as_text(column(alias, kind.parent.by_key)))
+        elif kind.parent is not None:
+            above = self.rows(self.kinds[kind.parent.kind], f"{alias}_up", side, orphaned=orphaned)
+            same_row = equal(column(above.alias, above.kind.id), column(alias, kind.parent.column))
+            condition = all_of((same_row, above.of_kind if orphaned else above.live))
+            joins = (Join(above.table, condition, optional=False), *above.joins)
+            keys = [*above.keys, *keys]
+            included.append(above.included)
+            scope = scope or above.scope
+        assert scope is not None
         return Source(
             kind,
             alias,
             own,
-            (joined, *above.joins),
-            above.scope,
-            (*above.keys, *keys),
+            joins,
+            scope,
+            tuple(keys),
             live,
-            all_of((included, above.included)),
+            all_of(included),
+            all_of(of_kind),
         )
 
     def joined(self, kind: Kind, alias: str, side: Side) -> Source:
@@ -132,24 +142,13 @@ class Sources:
         joins = list(source.joins)
         for reference in kind.references:
             other = self._referred(reference, alias, side)
-            joins.append(
-                Join(
-                    other.table,
-                    equal(column(other.alias, other.kind.id), column(alias, reference.name)),
-                    optional=True,
-                )
-            )
+            joins.append(Join(other.table, _meant(reference, kind, alias, other), optional=True))
             joins.extend(Join(join.table, join.on, optional=True) for join in other.joins)
-        return Source(
-            kind,
-            alias,
-            source.table,
-            tuple(joins),
-            source.scope,
-            source.keys,
-            source.live,
-            source.included,
-        )
+            if other.kind.history and side == "target":
+                ledger = f"{other.alias}_placed"
+                place, where = placement(other.kind, other.keys, source.scope, ledger)
+                joins.append(Join(place, where, optional=True))
+        return replace(source, joins=tuple(joins))
 
     def _referred(self, reference: Column, alias: str, side: Side) -> Source:
         assert reference.references is not None
@@ -159,20 +158,19 @@ class Sources:
 
     def value(self, source: Source, managed: Column, side: Side) -> exp.Expr:
         """A managed column as text, in the form in which it travels and is compared."""
-        own = column(source.alias, managed.name)
         if managed.references:
             other = self._referred(managed, source.alias, side)
-            outside = when(differs(other.scope, source.scope), other.scope)
-            return when(
-                not_null(column(other.alias, other.kind.id)),
-                as_text(
-                    call(
-                        "jsonb_build_array",
-                        outside,
-                        *(exp.Coalesce(this=key, expressions=[literal("")]) for key in other.keys),
-                    )
-                ),
-            )
+            outside = [exp.If(this=differs(other.scope, source.scope), true=other.scope)]
+            row_id = column(other.alias, other.kind.id)
+            if other.kind.history and side == "target":
+                placed = column(f"{other.alias}_placed", "row_id")
+                ours = is_placed(other.kind, other.keys, source.scope, as_text(row_id), placed)
+                outside.append(exp.If(this=exp.not_(ours, copy=False), true=literal("")))
+            found = when(not_null(row_id), _address(exp.Case(ifs=outside), other.keys))
+            if managed.itself and side == "template":
+                return exp.Coalesce(this=found, expressions=[_address(exp.null(), source.keys)])
+            return found
+        own = column(source.alias, managed.name)
         sql_type = self.shapes[source.kind.name][managed.name]
         text = as_text(cast_to(own, "jsonb")) if sql_type == "json" else as_text(own)
         if managed.sensitive:
@@ -181,10 +179,35 @@ class Sources:
         return text
 
     def owner_of(self, source: Source) -> tuple[exp.Expr, exp.Expr] | None:
-        """The tracking columns of the nearest row above, or of the row itself, that has some."""
+        """The tracking columns of the nearest row above, or of the row itself, that has some.
+
+        What is above a row that is never mirrored says nothing of whose the row is.
+        """
         kind, alias = source.kind, source.alias
         while kind.owner is None:
-            if kind.parent is None:
+            if kind.parent is None or not kind.mirrored:
                 return None
             kind, alias = self.kinds[kind.parent.kind], f"{alias}_up"
         return column(alias, kind.owner.agent), column(alias, kind.owner.organization)
+
+
+def _meant(reference: Column, kind: Kind, alias: str, other: Source) -> exp.Expr:
+    """Which row a reference means: the one that it points at, or the child with the flag."""
+    if reference.flag is None:
+        return equal(column(other.alias, other.kind.id), column(alias, reference.name))
+    assert other.kind.parent is not None
+    return all_of(
+        (
+            equal(column(other.alias, other.kind.parent.column), column(alias, kind.id)),
+            is_true(column(other.alias, reference.flag)),
+        )
+    )
+
+
+def _address(outside: exp.Expr, keys: Sequence[exp.Expr]) -> exp.Expr:
+    """An address as text: the organisation where it is another one, and the key's parts.
+
+    '' stands in the organisation's place for a version of the tenant's own.
+    """
+    parts = (exp.Coalesce(this=key, expressions=[literal("")]) for key in keys)
+    return as_text(call("jsonb_build_array", outside, *parts))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
 from reconciler.model.change import Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
+from reconciler.schedule import next_runs
 from reconciler.sql.contents import AnyChange, Contents, referred
 from reconciler.sql.hang import parents, references
+from reconciler.sql.link import links
 from reconciler.sql.remember import place, remembered
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
@@ -39,11 +42,16 @@ class Check:
 
 
 class Script:
-    """A plan as statements, kind by kind in the order of writing."""
+    """A plan as statements, kind by kind in the order of writing.
 
-    def __init__(self, plan: Plan, kinds: tuple[Kind, ...]) -> None:
+    now    when it runs: what is scheduled runs next after that
+    drawn  ids of new rows that must know their own, by kind; they are drawn after the checks
+    """
+
+    def __init__(self, plan: Plan, kinds: tuple[Kind, ...], now: datetime) -> None:
         self.plan = plan
         self.kinds = kinds
+        self.drawn: Mapping[str, Sequence[str]] = {}
         self.sources = Sources(kinds, plan.shapes)
         self._made: dict[Address, frozenset[str]] = {}
         for change in plan.changes:
@@ -54,8 +62,17 @@ class Script:
             self.sources,
             plan.template.agent_id,
             plan.template.organization.id,
-            plan.actor.user_id,
+            plan.actor.user_id or plan.actor.signs_as,
+            lambda text: _next_run(text, now),
         )
+
+    def creates(self) -> dict[str, int]:
+        """How many rows are created, by kind, where their ids come from the database."""
+        return {
+            creates.kind.name: creates.rows
+            for creates, _ in self._groups()
+            if creates.changes and creates.kind.mint is None
+        }
 
     def locks(self) -> list[Statement]:
         """Lock the rows that will be updated."""
@@ -109,15 +126,15 @@ class Script:
     def writes(self) -> list[Statement]:
         """All rows first, then the references that had to wait for them."""
         rows: list[Statement] = []
-        links: list[Statement] = []
+        waiting: list[Statement] = []
         for creates, updates in self._groups():
             if creates.changes:
                 rows.append(self.writer.insert(creates))
-            if updates.changes:
-                rows.append(self.writer.update(updates))
+            if updates.changes and (update := self.writer.update(updates)) is not None:
+                rows.append(update)
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
-            links.extend(self.writer.links(both))
-        return [*rows, *links]
+            waiting.extend(links(self.writer, both))
+        return [*rows, *waiting]
 
     def places(self, revision: int) -> list[Statement]:
         """What the ledger remembers of where rows went."""
@@ -140,6 +157,11 @@ class Script:
             creates = tuple(change for change in own if isinstance(change, Create))
             updates = tuple(change for change in own if not isinstance(change, Create))
             yield (
-                Contents(kind, creates, self.sources),
+                Contents(kind, creates, self.sources, tuple(self.drawn.get(kind.name, ()))),
                 Contents(kind, updates, self.sources),
             )
+
+
+def _next_run(schedule: str, now: datetime) -> str | None:
+    runs = next_runs(schedule, now, 1)
+    return runs[0].isoformat() if runs else None

@@ -11,14 +11,15 @@ rest is grouped by what it looks like, so that equal states of many targets are 
 
 from __future__ import annotations
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
 
 from reconciler.model.kind import Column, Kind
 from reconciler.model.table import UniqueIndex
+from reconciler.sql.history import is_placed
 from reconciler.sql.questions import Questions
 from reconciler.sql.source import Side, Source
 from reconciler.sql.tree import (
-    DIALECT,
+    Blank,
     Parameters,
     Statement,
     aliased,
@@ -27,15 +28,19 @@ from reconciler.sql.tree import (
     as_text,
     call,
     column,
+    cross,
     equal,
     is_ours,
     is_true,
+    left,
     not_null,
+    rows_of,
     table,
     unnest,
     when,
-    with_alias,
 )
+from reconciler.sql.uniqueness import blocks
+from reconciler.sql.wanted import current
 
 # The fixed columns of the result, between the key's parts and the compared values.
 FIXED = (
@@ -76,27 +81,27 @@ def states(questions: Questions, kind: Kind, unique: tuple[UniqueIndex, ...]) ->
         *(column("r", _text(managed)) for managed in kind.compared),
     ]
     tree = (
-        exp.select(*shown, exp.ArrayAgg(this=column("r", "organization_id")))
-        .from_(exp.to_table("rest").as_("r", quoted=True))
+        exp.select(*shown, exp.ArrayAgg(this=column("r", "organization_id")), copy=False)
+        .from_(rows_of("rest", "r"), copy=False)
         .join(
-            table("public", "agents", "a"),
-            on=equal(column("a", "id"), column("r", "owner")),
-            join_type="left",
+            left(table("public", "agents", "a"), on=equal(column("a", "id"), column("r", "owner"))),
+            copy=False,
         )
         .join(
-            table("public", "user", "u"),
-            on=equal(column("u", "id"), column("r", "author")),
-            join_type="left",
+            left(table("public", "user", "u"), on=equal(column("u", "id"), column("r", "author"))),
+            copy=False,
         )
         .join(
-            table("reconcile", "content", "b"),
-            on=equal(column("b", "digest"), column("r", "content")),
-            join_type="left",
+            left(
+                table("reconcile", "content", "b"),
+                on=equal(column("b", "digest"), column("r", "content")),
+            ),
+            copy=False,
         )
-        .group_by(*(exp.Literal.number(number) for number in range(1, len(shown) + 1)))
-        .with_("wanted", as_=wanted, materialized=True)
-        .with_("have", as_=have)
-        .with_("rest", as_=rest)
+        .group_by(*(exp.Literal.number(number) for number in range(1, len(shown) + 1)), copy=False)
+        .with_("wanted", as_=wanted, materialized=True, copy=False)
+        .with_("have", as_=have, copy=False)
+        .with_("rest", as_=rest, copy=False)
     )
     return Statement(f"compare {kind.name}", tree, asked.taken())
 
@@ -110,10 +115,12 @@ def _native(managed: Column) -> str:
     return _text(managed) if managed.references else f"{managed.name}:native"
 
 
-def _compared(questions: Questions, source: Source, side: Side) -> list[exp.Expr]:
+def _compared(
+    questions: Questions, source: Source, side: Side, asked: Parameters
+) -> list[exp.Expr]:
     """Each compared column as it travels and, where that is not the same, as it is."""
     texts = [
-        aliased(questions.sources.value(source, managed, side), _text(managed))
+        aliased(questions.value(source, managed, side, asked), _text(managed))
         for managed in source.kind.compared
     ]
     natives = [
@@ -128,10 +135,15 @@ def _wanted(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
     source = questions.sources.joined(kind, "t", "template")
     return (
         source.select()
-        .select(*questions.keys(source), *_compared(questions, source, "template"))
-        .where(questions.of_template(source, asked))
-        .distinct(*source.keys)
-        .order_by(*source.keys, column("t", kind.id))
+        .select(
+            *questions.keys(source),
+            aliased(current(questions.sources, source, asked), "current"),
+            *_compared(questions, source, "template", asked),
+            copy=False,
+        )
+        .where(questions.of_template(source, asked), copy=False)
+        .distinct(*source.keys, copy=False)
+        .order_by(*source.keys, column("t", kind.id), copy=False)
     )
 
 
@@ -149,14 +161,15 @@ def _have(
             *questions.keys(source),
             aliased(source.row_id(), "row_id"),
             aliased(is_true(source.live), "live"),
-            aliased(_blocks(kind, unique), "blocks"),
+            aliased(blocks(kind, unique), "blocks"),
             aliased(column("t", owner.agent) if owner else _none(), "owner"),
             aliased(column("t", owner.organization) if owner else _none(), "owner_organization"),
             aliased(as_text(column("t", author) if author else exp.null()), "author"),
             aliased(as_text(column("t", at) if at else exp.null()), "authored_at"),
-            *_compared(questions, source, "target"),
+            *_compared(questions, source, "target", asked),
+            copy=False,
         )
-        .where(questions.of_targets(source, asked))
+        .where(questions.of_targets(source, asked), copy=False)
     )
 
 
@@ -164,36 +177,15 @@ def _none() -> exp.Expr:
     return as_text(exp.null())
 
 
-def _blocks(kind: Kind, unique: tuple[UniqueIndex, ...]) -> exp.Expr:
-    """Whether a dead row occupies its key: it still is in an index over scope and key."""
-    key = {
-        *kind.key,
-        *([kind.scope] if kind.scope else []),
-        *([kind.parent.column] if kind.parent else []),
-    }
-    return any_of(
-        with_alias(parse_one(index.predicate, dialect=DIALECT), "t")
-        if index.predicate
-        else exp.true()
-        for index in unique
-        if {
-            found.name
-            for text in index.expressions
-            for found in parse_one(text, dialect=DIALECT).find_all(exp.Column)
-        }
-        == key
-    )
-
-
-def _ours(questions: Questions, kind: Kind, asked: Parameters) -> exp.Expr:
+def _ours(kind: Kind, asked: Parameters) -> exp.Expr:
     """Placed by this template agent, or by another agent of the same organisation."""
     if kind.owner is None:
         return exp.true()
     return is_ours(
         column("h", "owner"),
         column("h", "owner_organization"),
-        asked.add(questions.agent, "text"),
-        asked.add(questions.organization, "text"),
+        asked.add(Blank.AGENT, "text"),
+        asked.add(Blank.ORGANIZATION, "text"),
     )
 
 
@@ -201,20 +193,24 @@ def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
     keys = questions.sources.key_names(kind)
     organization = column("g", "organization_id")
     live = column("h", "live")
-    ours = _ours(questions, kind, asked)
+    ours = _ours(kind, asked)
     equal_rows = call(
         "record_image_eq",
         call("row", *(column("h", _native(managed)) for managed in kind.compared)),
         call("row", *(column("w", _native(managed)) for managed in kind.compared)),
     )
     settled = all_of((live, ours, *([equal_rows] if kind.compared else [])))
-    dead = is_true(exp.not_(live))
-    foreign = is_true(all_of((live, exp.not_(is_true(ours)))))
+    if kind.history:
+        wanted = [column("w", key) for key in keys]
+        known = is_placed(kind, wanted, organization, column("h", "row_id"), column("p", "row_id"))
+        settled = all_of((settled, known))
+    dead = is_true(exp.not_(live, copy=False))
+    foreign = is_true(all_of((live, exp.not_(is_true(ours), copy=False))))
     this_row = equal(column("p", "row_id"), column("h", "row_id"))
     placed = all_of(
         (
             not_null(column("p", "row_id")),
-            any_of((exp.not_(is_true(live)), is_true(this_row))),
+            any_of((exp.not_(is_true(live), copy=False), is_true(this_row))),
         )
     )
     told = any_of((foreign, dead))
@@ -232,32 +228,42 @@ def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
             aliased(when(told, column("h", "authored_at")), "authored_at"),
             aliased(when(all_of((live, placed)), column("p", "content")), "content"),
             *(aliased(column("h", _text(managed)), _text(managed)) for managed in kind.compared),
+            copy=False,
         )
-        .from_(exp.to_table("wanted").as_("w", quoted=True))
+        .from_(rows_of("wanted", "w"), copy=False)
         .join(
-            unnest("g", [("organization_id", asked.add(questions.targets, "text[]"))]),
-            join_type="cross",
+            cross(unnest("g", [("organization_id", asked.add(Blank.TARGETS, "text[]"))])),
+            copy=False,
         )
         .join(
-            exp.to_table("have").as_("h", quoted=True),
-            on=all_of(
-                (
-                    equal(column("h", "organization_id"), organization),
-                    *(equal(column("h", key), column("w", key)) for key in keys),
-                )
+            left(
+                rows_of("have", "h"),
+                on=all_of(
+                    (
+                        equal(column("h", "organization_id"), organization),
+                        *(equal(column("h", key), column("w", key)) for key in keys),
+                    )
+                ),
             ),
-            join_type="left",
+            copy=False,
         )
         .join(
-            table("reconcile", "placement", "p"),
-            on=questions.placement(kind, organization, [column("w", key) for key in keys], asked),
-            join_type="left",
+            left(
+                table("reconcile", "placement", "p"),
+                on=questions.placement(
+                    kind, organization, [column("w", key) for key in keys], asked
+                ),
+            ),
+            copy=False,
         )
         .where(
-            exp.not_(is_true(settled)),
-            any_of((is_true(live), exp.not_(_live_sibling(questions, kind)))),
+            exp.not_(is_true(settled), copy=False),
+            # An old version is mirrored only where it was placed while it was current.
+            any_of((column("w", "current"), not_null(column("p", "row_id")))),
+            any_of((is_true(live), exp.not_(_live_sibling(questions, kind), copy=False))),
+            copy=False,
         )
-        .distinct(organization, *(column("w", key) for key in keys))
+        .distinct(organization, *(column("w", key) for key in keys), copy=False)
         .order_by(
             organization,
             *(column("w", key) for key in keys),
@@ -266,6 +272,7 @@ def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
                 for flag in (live, ours, column("h", "blocks"))
             ),
             column("h", "row_id"),
+            copy=False,
         )
     )
 
@@ -276,10 +283,11 @@ def _live_sibling(questions: Questions, kind: Kind) -> exp.Expr:
     sibling = questions.sources.rows(kind, "s", "target")
     return exp.Exists(
         this=sibling.select()
-        .select(exp.Literal.number(1))
+        .select(exp.Literal.number(1), copy=False)
         .where(
             equal(sibling.scope, column("g", "organization_id")),
             *(equal(key, column("w", text)) for key, text in zip(sibling.keys, keys, strict=True)),
             sibling.live,
+            copy=False,
         )
     )

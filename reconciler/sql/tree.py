@@ -1,15 +1,29 @@
-"""Words that trees are made of. Names are always quoted; values are always parameters."""
+"""Words that trees are made of. Names are always quoted; values are always parameters.
+
+A tree is built once, sent once and never used again, so the builders are told not to copy it:
+sqlglot would copy the whole tree at every step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property, lru_cache
 from typing import Final
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 DIALECT: Final = "postgres"
+
+
+class Blank(Enum):
+    """A value that is filled in later, so that a statement's text is made once."""
+
+    AGENT = "the template agent's id"
+    ORGANIZATION = "the template's organisation"
+    TARGETS = "the organisations to reach"
+    NAME = "what a new agent is to be called"
 
 
 @dataclass(frozen=True)
@@ -24,10 +38,17 @@ class Statement:
     parameters: tuple[object, ...]
     rows: int | None = None
 
-    @property
+    @cached_property
     def sql(self) -> str:
         """The text that is sent."""
-        return self.tree.sql(dialect=DIALECT)
+        return self.tree.sql(dialect=DIALECT, copy=False)
+
+    def filled(self, blanks: Mapping[Blank, object]) -> Statement:
+        """The same statement with its blanks filled in."""
+        given = (blanks[one] if isinstance(one, Blank) else one for one in self.parameters)
+        found = replace(self, parameters=tuple(given))
+        found.__dict__["sql"] = self.sql
+        return found
 
     @property
     def pretty(self) -> str:
@@ -90,6 +111,12 @@ def cast_to(value: exp.Expr, sql_type: str) -> exp.Expr:
 
 
 @lru_cache(maxsize=512)
+def parsed(text: str) -> exp.Expr:
+    """What the catalog says of an index, as a tree: it is shared, so copy it before a change."""
+    return parse_one(text, dialect=DIALECT)
+
+
+@lru_cache(maxsize=512)
 def _type(sql_type: str) -> exp.DataType:
     return exp.DataType.build(sql_type, dialect=DIALECT, udt=True)
 
@@ -102,13 +129,13 @@ def as_text(value: exp.Expr) -> exp.Expr:
 def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """The conjunction, TRUE for none."""
     found = list(conditions)
-    return exp.and_(*found) if found else exp.true()
+    return exp.and_(*found, copy=False) if found else exp.true()
 
 
 def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """The disjunction, FALSE for none."""
     found = list(conditions)
-    return exp.or_(*found) if found else exp.false()
+    return exp.or_(*found, copy=False) if found else exp.false()
 
 
 def equal(left: exp.Expr, right: exp.Expr) -> exp.Expr:
@@ -138,7 +165,7 @@ def is_true(value: exp.Expr) -> exp.Expr:
 
 def not_null(value: exp.Expr) -> exp.Expr:
     """`value IS NOT NULL`."""
-    return exp.not_(is_null(value))
+    return exp.not_(is_null(value), copy=False)
 
 
 def in_list(value: exp.Expr, values: exp.Expr) -> exp.Expr:
@@ -156,12 +183,38 @@ def array(values: Sequence[exp.Expr]) -> exp.Expr:
     return cast_to(exp.Array(expressions=list(values)), "text[]")
 
 
+def item(values: exp.Expr, place: int) -> exp.Expr:
+    """An item of an array, counted from 0."""
+    return exp.Bracket(this=values, expressions=[exp.Literal.number(place)])
+
+
 def unnest(alias: str, columns: Sequence[tuple[str, exp.Expr]]) -> exp.Unnest:
     """`unnest(a, b) AS alias (x, y)`: arrays as rows."""
     return exp.Unnest(
         expressions=[values for _, values in columns],
         alias=exp.TableAlias(this=name(alias), columns=[name(text) for text, _ in columns]),
     )
+
+
+def left(other: exp.Expr, on: exp.Expr) -> exp.Join:
+    """`LEFT JOIN other ON on`."""
+    return exp.Join(this=other, on=on, side="LEFT")
+
+
+def inner(other: exp.Expr, on: exp.Expr) -> exp.Join:
+    """`INNER JOIN other ON on`."""
+    return exp.Join(this=other, on=on, kind="INNER")
+
+
+def cross(other: exp.Expr) -> exp.Join:
+    """`CROSS JOIN other`."""
+    return exp.Join(this=other, kind="CROSS")
+
+
+def rows_of(cte: str, alias: str | None = None) -> exp.Table:
+    """The rows of a CTE."""
+    called = exp.TableAlias(this=name(alias)) if alias else None
+    return exp.Table(this=exp.Identifier(this=cte), alias=called)
 
 
 def is_ours(owner: exp.Expr, source: exp.Expr, agent: exp.Expr, organization: exp.Expr) -> exp.Expr:

@@ -24,8 +24,10 @@ from reconciler.sql.tree import (
     equal,
     is_null,
     is_ours,
+    left,
     name,
     not_null,
+    rows_of,
     same,
     table,
 )
@@ -38,7 +40,7 @@ def present(creates: Contents) -> Statement:
     tree = (
         Resolver(creates.sources)
         .at(creates, asked)
-        .select(column("p", "organization_id"), column("p", "content"))
+        .select(column("p", "organization_id"), column("p", "content"), copy=False)
     )
     return Statement(
         f"check that {creates.kind.name} rows are still absent",
@@ -54,12 +56,14 @@ def lock(updates: Contents) -> Statement:
     found = (
         Resolver(updates.sources)
         .at(updates, asked)
-        .select(aliased(column("t", updates.kind.id), "id"))
-        .order_by(column("t", updates.kind.id))
+        .select(aliased(column("t", updates.kind.id), "id"), copy=False)
+        .order_by(column("t", updates.kind.id), copy=False)
     )
     # Tenants' rows may go on pointing at these: their foreign keys need no stronger lock.
-    found.set("locks", [exp.Lock(update=True, key=True, expressions=[exp.to_table("t")])])
-    tree = exp.select(exp.Count(this=exp.Star())).from_(found.subquery(name("locked")))
+    found.set("locks", [exp.Lock(update=True, key=True, expressions=[rows_of("t")])])
+    tree = exp.select(exp.Count(this=exp.Star()), copy=False).from_(
+        found.subquery(name("locked"), copy=False), copy=False
+    )
     return Statement(
         f"lock {updates.kind.name} rows", as_cte(tree, contents), asked.taken(), updates.rows
     )
@@ -99,8 +103,9 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
                 column("t", owner.organization) if owner else as_text(exp.null()),
                 "owner:organization",
             ),
+            copy=False,
         )
-        .where(source.live)
+        .where(source.live, copy=False)
     )
     wrong: list[tuple[str, exp.Expr]] = [
         (
@@ -130,12 +135,15 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
             default=ours,
         )
         wrong.append(
-            (owner.agent, exp.not_(exp.Coalesce(this=expected, expressions=[exp.false()])))
+            (
+                owner.agent,
+                exp.not_(exp.Coalesce(this=expected, expressions=[exp.false()]), copy=False),
+            )
         )
-    if kind.parent:
+    if kind.parent and not owner:
         # A child has no owner of its own: it is ours if it is the very row that we placed.
         placed = same(column("l", "row_id"), column("n", "row_id"))
-        wrong.append(("not the template's row", exp.not_(placed)))
+        wrong.append(("not the template's row", exp.not_(placed, copy=False)))
     names = exp.Anonymous(
         this="concat_ws",
         expressions=[
@@ -151,32 +159,41 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
         exp.select(
             column("p", "organization_id"),
             column("p", "content"),
-            exp.Case(ifs=[exp.If(this=exp.not_(gone), true=names)]),
+            exp.Case(ifs=[exp.If(this=exp.not_(gone, copy=False), true=names)]),
+            copy=False,
         )
-        .from_(exp.to_table("c"))
-        .join(updates.placements(asked), on=equal(column("c", "content"), column("p", "content")))
+        .from_(rows_of("c"), copy=False)
         .join(
-            now.subquery(name("n")),
-            on=all_of(
-                (
-                    equal(column("n", "organization_id"), column("p", "organization_id")),
-                    *(equal(column("n", key), column("c", key)) for key in keys),
-                )
-            ),
-            join_type="left",
+            updates.placements(asked),
+            on=equal(column("c", "content"), column("p", "content")),
+            copy=False,
         )
         .join(
-            table("reconcile", "placement", "l"),
-            on=all_of(
-                (
-                    equal(column("l", "organization_id"), column("p", "organization_id")),
-                    equal(column("l", "kind"), asked.add(kind.name, "text")),
-                    equal(column("l", "key"), array([column("c", key) for key in keys])),
-                )
+            left(
+                now.subquery(name("n"), copy=False),
+                on=all_of(
+                    (
+                        equal(column("n", "organization_id"), column("p", "organization_id")),
+                        *(equal(column("n", key), column("c", key)) for key in keys),
+                    )
+                ),
             ),
-            join_type="left",
+            copy=False,
         )
-        .where(any_of((gone, *(condition for _, condition in wrong))))
+        .join(
+            left(
+                table("reconcile", "placement", "l"),
+                on=all_of(
+                    (
+                        equal(column("l", "organization_id"), column("p", "organization_id")),
+                        equal(column("l", "kind"), asked.add(kind.name, "text")),
+                        equal(column("l", "key"), array([column("c", key) for key in keys])),
+                    )
+                ),
+            ),
+            copy=False,
+        )
+        .where(any_of((gone, *(condition for _, condition in wrong))), copy=False)
     )
     return Statement(
         f"check that {kind.name} rows are as they were", as_cte(tree, contents), asked.taken()
@@ -186,7 +203,7 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
 def _before(change: AnyChange, column_name: str) -> str | None:
     value: Value = getattr(change, "before", {}).get(column_name)
     if isinstance(value, Ref):
-        return canonical([value.organization, *value.ref.key])
+        return canonical(["" if value.own else value.organization, *value.ref.key])
     return value.sha256 if isinstance(value, Digest) else encode(value)
 
 

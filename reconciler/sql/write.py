@@ -4,19 +4,19 @@ One statement a kind and step, whatever the number of rows and targets:
 
     insert   new rows; references to rows that may not exist yet stay NULL
     update   changed columns, owner where a row is adopted, stamps
-    link     references that had to wait (cycles), once all rows exist
+    link     references that had to wait (cycles), once all rows exist (`reconciler.sql.link`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from reconciler.kinds.order import deferred
 from reconciler.model.change import Adopt, Create
-from reconciler.model.kind import Column, Kind, Stamp
+from reconciler.model.kind import Column, Kind, NextRun, Stamp
 from reconciler.model.value import Digest, Ref
 from reconciler.sql.contents import (
     AnyChange,
@@ -26,7 +26,6 @@ from reconciler.sql.contents import (
     changed,
     encode,
     part,
-    referred,
     typed,
 )
 from reconciler.sql.resolve import Resolver
@@ -35,6 +34,7 @@ from reconciler.sql.tree import (
     Parameters,
     Statement,
     all_of,
+    any_of,
     call,
     column,
     equal,
@@ -50,13 +50,15 @@ from reconciler.sql.tree import (
 class Writer:
     """Builds the statements of one apply.
 
-    agent and organization are the template's; user is the actor, None for an operator.
+    agent and organization are the template's; user is the actor, None for an operator;
+    next_run gives the time when a cron schedule runs next, as text.
     """
 
     sources: Sources
     agent: str
     organization: str
     user: str | None
+    next_run: Callable[[str], str | None]
 
     @property
     def resolver(self) -> Resolver:
@@ -71,14 +73,18 @@ class Writer:
         plain = [one for one in kind.columns if not one.references and not one.sensitive]
         linked = [one for one in kind.references if one.name not in waiting]
         secret = [one for one in kind.columns if one.sensitive]
-        contents = self._contents(creates, asked, [*plain, *linked, *secret])
+        contents = self.contents(creates, asked, [*plain, *linked, *secret])
+        identity = self.resolver.typed(kind, kind.id, column("p", "id"))
         values: list[tuple[str, exp.Expr]] = []
-        if kind.mint is not None:
-            values.append((kind.id, self.resolver.typed(kind, kind.id, column("p", "id"))))
+        if creates.ids:
+            values.append((kind.id, identity))
         tree = creates.placed(asked)
         tree, within = self.resolver.within(kind, tree)
-        values.append(within)
+        values += within
         values += self.resolver.own_keys(kind)
+        values += [(one.name, identity) for one in kind.references if one.itself]
+        values += [(flag, exp.false()) for flag in kind.flags]
+        values += [(one.column, column("c", one.column)) for one in kind.next_run]
         values += [(one.name, column("c", one.name)) for one in plain]
         for one in linked:
             tree, found = self.resolver.linked(one, tree)
@@ -95,18 +101,22 @@ class Writer:
                 this=exp.Table(this=name(kind.table), db=name(kind.db_schema)),
                 expressions=[name(text) for text, _ in values],
             ),
-            expression=tree.select(*(value for _, value in values)),
+            expression=tree.select(*(value for _, value in values), copy=False),
         )
         return Statement(
             f"create {kind.name}", as_cte(inserted, contents), asked.taken(), creates.rows
         )
 
-    def update(self, updates: Contents) -> Statement:
-        """Change the columns that differ, take over what is adopted, set the stamps."""
+    def update(self, updates: Contents) -> Statement | None:
+        """Change the columns that differ, take over what is adopted, set the stamps.
+
+        None where nothing is to be written before the links.
+        """
         kind = updates.kind
         asked = Parameters()
         waiting = self._waiting(kind)
-        moving = [one for one in kind.compared if one.name in changed(updates.changes)]
+        named = changed(updates.changes)
+        moving = [one for one in kind.compared if one.name in named and not one.flag]
         plain = [one for one in moving if not one.references and not one.sensitive]
         secret = [one for one in moving if one.sensitive]
         emptied = [one for one in moving if one.references]
@@ -116,7 +126,7 @@ class Writer:
             ]
             for one in moving
         }
-        contents = self._contents(updates, asked, [*plain, *secret], flags)
+        contents = self.contents(updates, asked, [*plain, *secret], flags)
         tree = updates.placed(asked)
         assigned: list[tuple[str, exp.Expr]] = [
             (one.name, _if_moved(one, column("c", one.name))) for one in plain
@@ -126,7 +136,11 @@ class Writer:
             assigned.append((one.name, _if_moved(one, copied)))
         # What it pointed at may contradict the new values (a CHECK of the table), and what it
         # will point at may not exist yet: until all rows are written it points at nothing.
-        assigned += [(one.name, _if_moved(one, exp.null())) for one in emptied]
+        assigned += [
+            (one.name, _if_moved(one, column("t", kind.id) if one.itself else exp.null()))
+            for one in emptied
+        ]
+        assigned += [(one.column, _next_run(one)) for one in kind.next_run if one.schedule in named]
         if kind.owner and any(isinstance(change, Adopt) for change in updates.changes):
             taken = not_null(column("c", "adopted"))
             assigned += [
@@ -139,47 +153,19 @@ class Writer:
         assigned += [
             (one.column, self._stamp(kind, one, asked)) for one in kind.stamps if one.on == "write"
         ]
+        if not assigned:
+            return None
         return Statement(
             f"update {kind.name}",
-            as_cte(self._updating(updates, assigned, tree), contents),
+            as_cte(self.updating(updates, assigned, tree), contents),
             asked.taken(),
             updates.rows,
         )
 
-    def link(self, changes: Contents, reference: Column) -> Statement | None:
-        """Set a reference that had to wait, for the changes that have one to set."""
-        kind = changes.kind
-        waiting = reference.name in self._waiting(kind)
-        concerned = tuple(
-            change
-            for change in changes.changes
-            if referred(change, reference.name) and (waiting or not isinstance(change, Create))
-        )
-        if not concerned:
-            return None
-        some = Contents(kind, concerned, changes.sources)
-        asked = Parameters()
-        contents = self._contents(some, asked, [reference])
-        tree = some.placed(asked)
-        tree, found = self.resolver.linked(reference, tree)
-        return Statement(
-            f"link {kind.name}.{reference.name}",
-            as_cte(self._updating(some, [(reference.name, found)], tree), contents),
-            asked.taken(),
-            some.rows,
-        )
-
-    def links(self, changes: Contents) -> Iterator[Statement]:
-        """All references of a kind that are set once its rows are written."""
-        for reference in changes.kind.references:
-            statement = self.link(changes, reference)
-            if statement is not None:
-                yield statement
-
     def _waiting(self, kind: Kind) -> frozenset[str]:
         return deferred(kind, tuple(self.sources.kinds.values()))
 
-    def _contents(
+    def contents(
         self,
         changes: Contents,
         asked: Parameters,
@@ -204,27 +190,24 @@ class Writer:
             else:
                 carried[one.name] = [encode(value) for value in values]
                 types[one.name] = self.sources.shapes[kind.name][one.name]
+        for computed in kind.next_run:
+            if computed.schedule in carried:
+                carried[computed.column] = [
+                    self.next_run(text) if text else None for text in carried[computed.schedule]
+                ]
+                types[computed.column] = self.sources.shapes[kind.name][computed.column]
         if any(isinstance(change, Adopt) for change in changes.changes):
             carried["adopted"] = changes.each(lambda c: "t" if isinstance(c, Adopt) else None)
         return typed(changes.select(asked, carried), types)
 
-    def _updating(
+    def updating(
         self, changes: Contents, assigned: list[tuple[str, exp.Expr]], tree: exp.Select
     ) -> exp.Update:
         """UPDATE of the rows at the changes' addresses, within their organisations."""
-        kind = changes.kind
-        tree, located = self.resolver.located(kind, tree)
+        tree, located = self.resolver.located(changes.kind, tree)
         resolved = tree.args.get("where")
-        contents = tree.args["from_"].this
-        contents.set("joins", tree.args.get("joins"))
-        return exp.Update(
-            this=table(kind.db_schema, kind.table, "t"),
-            expressions=[
-                exp.EQ(this=exp.Column(this=name(text)), expression=value)
-                for text, value in assigned
-            ],
-            from_=exp.From(this=contents),
-            where=exp.Where(this=all_of((*located, *([resolved.this] if resolved else [])))),
+        return updated(
+            changes.kind, assigned, tree, [*located, *([resolved.this] if resolved else [])]
         )
 
     def _stamp(self, kind: Kind, stamp: Stamp, asked: Parameters) -> exp.Expr:
@@ -244,7 +227,7 @@ class Writer:
         planned = column("c", _digest(managed))
         found = (
             source.select()
-            .select(column("from", managed.name))
+            .select(column("from", managed.name), copy=False)
             .where(
                 equal(source.scope, asked.add(self.organization, "text")),
                 source.live,
@@ -253,15 +236,37 @@ class Writer:
                     for key, text in zip(source.keys, keys, strict=True)
                 ),
                 equal(self.sources.value(source, managed, "template"), planned),
+                copy=False,
             )
-            .limit(1)
+            .limit(1, copy=False)
         )
         copied = when(not_null(planned), exp.Subquery(this=found))
         moved: exp.Expr = exp.true()
         if not isinstance(changes.changes[0], Create):
             moved = not_null(column("c", _moves(managed)))
-        stale = all_of((moved, not_null(planned), exp.not_(exp.Exists(this=found.copy()))))
-        return tree.where(exp.not_(stale)), copied
+        stale = all_of(
+            (moved, not_null(planned), exp.not_(exp.Exists(this=found.copy()), copy=False))
+        )
+        return tree.where(exp.not_(stale, copy=False), copy=False), copied
+
+
+def updated(
+    kind: Kind,
+    assigned: Iterable[tuple[str, exp.Expr]],
+    tree: exp.Select,
+    conditions: Iterable[exp.Expr],
+) -> exp.Update:
+    """UPDATE of the rows `t` of a kind that fit what a SELECT reads from."""
+    source = tree.args["from_"].this
+    source.set("joins", tree.args.get("joins"))
+    return exp.Update(
+        this=table(kind.db_schema, kind.table, "t"),
+        expressions=[
+            exp.EQ(this=exp.Column(this=name(text)), expression=value) for text, value in assigned
+        ],
+        from_=exp.From(this=source),
+        where=exp.Where(this=all_of(conditions)),
+    )
 
 
 def _digest(managed: Column) -> str:
@@ -284,3 +289,11 @@ def _if_moved(managed: Column, value: exp.Expr) -> exp.Expr:
 
 def _moves(reference: Column) -> str:
     return f"{reference.name}:moves"
+
+
+def _next_run(computed: NextRun) -> exp.Expr:
+    """When a changed schedule runs next; what was scheduled and does not run was paused."""
+    was, planned = column("t", computed.column), column("c", computed.column)
+    keeps = is_null(column("c", f"{computed.schedule}:moves"))
+    paused = all_of((is_null(was), not_null(column("t", computed.schedule))))
+    return exp.Case(ifs=[exp.If(this=any_of((keeps, paused)), true=was)], default=planned)

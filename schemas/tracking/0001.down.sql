@@ -8,7 +8,12 @@ DROP INDEX IF EXISTS
     entity_types_managed_by_idx,
     entity_relationship_types_managed_by_idx,
     event_classifiers_managed_by_idx,
-    watchers_managed_by_idx;
+    watchers_managed_by_idx,
+    view_templates_managed_by_idx;
+
+ALTER TABLE IF EXISTS view_templates
+    DROP COLUMN IF EXISTS managed_by_template_agent_id,
+    DROP COLUMN IF EXISTS source_template_org_id;
 
 ALTER TABLE IF EXISTS watchers
     DROP COLUMN IF EXISTS managed_by_template_agent_id,

@@ -28,6 +28,20 @@ ALTER TABLE IF EXISTS watchers
     ADD COLUMN IF NOT EXISTS managed_by_template_agent_id text,
     ADD COLUMN IF NOT EXISTS source_template_org_id text;
 
+-- View templates differ between platforms: only where each belongs to an organisation and has a
+-- slug can it be mirrored, and is worth tracking.
+DO $$
+BEGIN
+    IF (SELECT count(*) FROM pg_attribute
+        WHERE attrelid = to_regclass('view_templates') AND NOT attisdropped
+          AND attname IN ('organization_id', 'slug')) = 2 THEN
+        ALTER TABLE view_templates
+            ADD COLUMN IF NOT EXISTS managed_by_template_agent_id text,
+            ADD COLUMN IF NOT EXISTS source_template_org_id text;
+    END IF;
+END
+$$;
+
 -- One partial index a table. Most rows are the tenants' own and never enter it. The owner
 -- comes first ("everything that this template manages"), the organisation second ("... here").
 -- CREATE INDEX knows no IF EXISTS for its table, hence the block.
@@ -36,9 +50,11 @@ DECLARE
     managed text;
 BEGIN
     FOREACH managed IN ARRAY ARRAY[
-        'entity_types', 'entity_relationship_types', 'event_classifiers', 'watchers'
+        'entity_types', 'entity_relationship_types', 'event_classifiers', 'watchers',
+        'view_templates'
     ] LOOP
-        IF to_regclass(managed) IS NOT NULL THEN
+        IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(managed)
+                   AND attname = 'managed_by_template_agent_id' AND NOT attisdropped) THEN
             EXECUTE format(
                 'CREATE INDEX IF NOT EXISTS %I ON %I'
                 ' (managed_by_template_agent_id, organization_id)'

@@ -97,9 +97,11 @@ def test_kinds_lists_tables_columns_and_order(capsys: pytest.CaptureFixture[str]
         "parent    relationship_type, by relationship_type_id",
         "inverse_type_id: owner template, -> relationship_type or null",
         "name: owner tenant",
-        "4. relationship_rule  in relationship_type",
+        "parent    watcher, by watcher_id",
     ):
         assert said in out
+    assert re.search(r"^\d+\. relationship_rule +in relationship_type$", out, re.MULTILINE)
+    assert re.search(r"^\d+\. watcher +.*-> watcher_version \(second step\)$", out, re.MULTILINE)
 
 
 def test_kinds_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -178,9 +178,9 @@ def test_every_conflict_is_told_at_once_one_a_row_and_target() -> None:
     ]
     plan = planned(snapshot(*states, targets=(ACME, BIRCH)))
     assert [(one.reason, one.address, one.target) for one in plan.conflicts] == [
-        ("user_authored", TYPE, ACME),
         ("ambiguous", OWNED_BY, ACME),
         ("foreign_owner", OWNS, ACME),
+        ("user_authored", TYPE, ACME),
         ("user_authored", TYPE, BIRCH),
     ]
 

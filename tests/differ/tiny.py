@@ -26,7 +26,19 @@ from reconciler.model.snapshot import (
 )
 from reconciler.model.value import Json, Ref, Value, Values
 
-KINDS = kind_files.load()
+VOCABULARY = ("agent", "entity_type", "relationship_type", "relationship_rule")
+# As they fit a release without view templates.
+KINDS = tuple(
+    kind.model_copy(
+        update={
+            "columns": tuple(
+                column for column in kind.columns if column.references != "view_template_version"
+            )
+        }
+    )
+    for kind in kind_files.load()
+    if kind.name in VOCABULARY
+)
 TYPE = Address("entity_type.account")
 OWNS = Address("relationship_type.owns")
 OWNED_BY = Address("relationship_type.owned_by")

@@ -12,6 +12,7 @@ import reconciler
 from reconciler import kinds as kind_files
 from reconciler.cli import COMMANDS
 from reconciler.errors import Exit
+from reconciler.kinds.order import draw
 from reconciler.model.change import Change
 from reconciler.model.conflict import Conflict
 from reconciler.model.note import Note
@@ -71,10 +72,16 @@ def test_no_name_is_explained_that_does_not_exist() -> None:
     assert [int(code) for code in codes] == sorted(Exit)
 
 
-def test_the_readmes_kind_is_one_that_loads(tmp_path: Path) -> None:
-    (toml,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "price_list.toml").write_text(toml, encoding="utf-8")
-    assert "price_list" in [kind.name for kind in kind_files.load(tmp_path)]
+def test_the_readmes_kinds_are_ones_that_load(tmp_path: Path) -> None:
+    told = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    for number, toml in enumerate(told):
+        (tmp_path / f"{number}.toml").write_text(toml, encoding="utf-8")
+    loaded = {kind.name for kind in kind_files.load(tmp_path)}
+    assert {"price_list", "price_list_version"} <= loaded
+
+
+def test_the_order_of_writing_is_drawn_as_the_kinds_have_it() -> None:
+    assert f"```\n{draw(kind_files.load())}\n```" in TEXT
 
 
 def test_the_readmes_calls_exist() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.model.address import Address
 from reconciler.model.change import FieldChange, Operation
+from reconciler.model.conflict import EditedBoth
 from reconciler.model.value import Digest, Json, Ref, Value
 from reconciler.render import diff
 from tests.fixtures.plans import description, json, schema_change
@@ -143,9 +145,10 @@ def test_verbose_cuts_nothing() -> None:
 
 
 def test_all_columns_of_a_new_row_with_json_laid_out() -> None:
-    shown = [str(line) for line in diff.values({"name": "A\n", "j": json('{"k": [1.10, {}]}')})]
+    row = {"name": "A\n", "j": json('{"k": [1.10, {}]}'), "prompt": "Look.\n\tSay.\n"}
+    shown = [str(line) for line in diff.values(row, width=94)]
     assert shown == [
-        'name   "A\\n"',
+        'name     "A\\n"',
         "j",
         "  {",
         '    "k": [',
@@ -153,4 +156,30 @@ def test_all_columns_of_a_new_row_with_json_laid_out() -> None:
         "      {}",
         "    ]",
         "  }",
+        "prompt   2 lines",
+        "  │ Look.",
+        "  │ \\tSay.",
+        "  │",
     ]
+
+
+def test_a_text_that_goes_on_where_the_other_ends_is_shown_where_it_does() -> None:
+    same = "The same beginning. " * 30
+    [first, second] = lines(description(same, same + "and an end"))
+    assert "an end" not in first
+    assert "and an end" in second
+
+
+def test_sides_are_shown_where_they_part() -> None:
+    same = "The same beginning. " * 30
+    conflict = EditedBoth(
+        address=Address("entity_type.account"),
+        target="org_acme",
+        column="description",
+        base=same,
+        ours=same + "Ours.",
+        theirs=same + "Theirs.",
+    )
+    _, ours, theirs = map(str, diff.sides(conflict, width=94))
+    assert "Ours." in ours
+    assert "Theirs." in theirs

@@ -16,9 +16,10 @@ from tests.fixtures import plans
 from tests.fixtures.everything import everything
 from tests.fixtures.golden import Golden
 from tests.fixtures.hostile import hostile
+from tests.render.hostile_versions import hostile_versions
 
 
-@pytest.mark.parametrize("make", [plans.worked, everything, plans.fleet])
+@pytest.mark.parametrize("make", [plans.worked, plans.watched, everything, plans.fleet])
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.md", render(make(), "markdown"))
 
@@ -87,8 +88,10 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_no_text_from_the_database_is_markup(verbose: bool) -> None:
-    tokens = list(_tokens(markdown.render(hostile(), verbose=verbose, limit=10_000_000)))
+@pytest.mark.parametrize("make", [hostile, hostile_versions])
+def test_no_text_from_the_database_is_markup(make: Callable[[], Plan], verbose: bool) -> None:
+    made = make()
+    tokens = list(_tokens(markdown.render(made, verbose=verbose, limit=10_000_000)))
     kinds = {token.type for token in tokens}
     assert not kinds & {"link_open", "image", "em_open", "hr", "blockquote_open", "code_block"}
     headings = [
@@ -97,15 +100,17 @@ def test_no_text_from_the_database_is_markup(verbose: bool) -> None:
         if token.type == "heading_open"
     ]
     assert len(headings) == 5
-    # One head and two rows: another one would be feigned by a pipe.
-    assert sum(token.type == "tr_open" for token in tokens) == 3
+    # A head, the kinds and the sum: another one would be feigned by a pipe.
+    table = 2 + len({change.address.kind for change in made.changes})
+    assert sum(token.type == "tr_open" for token in tokens) == table
     written = [token.content for token in tokens if token.type in ("html_inline", "html_block")]
     tags = {tag for html in written for tag in re.findall(r"</?[^>]*>", html)}
     assert tags <= {"<code>", "</code>", "<details>", "</details>", "<summary>", "</summary>"}
 
 
-def test_no_mention_or_address_stands_outside_code() -> None:
-    text = markdown.render(hostile(), verbose=True, limit=10_000_000)
+@pytest.mark.parametrize("make", [hostile, hostile_versions])
+def test_no_mention_or_address_stands_outside_code(make: Callable[[], Plan]) -> None:
+    text = markdown.render(make(), verbose=True, limit=10_000_000)
     outside = [
         token.content
         for token in _tokens(re.sub(r"<code>.*?</code>", "", text))
@@ -143,7 +148,7 @@ def test_the_size_is_capped_and_what_is_missing_is_said() -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
-@pytest.mark.parametrize("make", [everything, hostile, plans.fleet])
+@pytest.mark.parametrize("make", [everything, hostile, hostile_versions, plans.fleet])
 @pytest.mark.parametrize("limit", [8_000, 20_000])
 def test_every_plan_keeps_to_the_limit(make: Callable[[], Plan], limit: int) -> None:
     text = markdown.render(make(), verbose=True, limit=limit)

@@ -19,7 +19,7 @@ from tests.fixtures.golden import Golden
 from tests.fixtures.hostile import hostile
 
 
-@pytest.mark.parametrize("make", [plans.worked, everything, plans.fleet])
+@pytest.mark.parametrize("make", [plans.worked, plans.watched, everything, plans.fleet])
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.txt", render(make(), "text"))
 
