@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint fix schemas golden lock clean
+.PHONY: help demo test soak lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -17,6 +17,11 @@ demo: .venv/demo
 
 test: .venv/test lint
 	$(BIN)/python -m pytest -n 2
+
+soak: .venv/test
+	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories/test_histories.py
+
+HISTORIES ?= 1000
 
 lint: .venv/test
 	$(BIN)/ruff check .

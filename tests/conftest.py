@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.world",
+    "tests.fixtures.publisher",
     "tests.fixtures.golden",
     "tests.fixtures.embedded",
 ]

@@ -11,9 +11,9 @@ import pytest
 
 from reconciler import library
 from reconciler.model.plan import Plan
+from tests.fixtures.publisher import Publisher, noted, reasons
 from tests.fixtures.world import World
 from tests.test_races import at_once
-from tests.test_watchers import Publisher, noted, reasons
 
 ROUNDS = 2
 

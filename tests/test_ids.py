@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from reconciler.applier import ids
+from tests.fixtures.publisher import Publisher
 from tests.fixtures.world import World
-from tests.test_watchers import Publisher
 
 # Every table that gets rows, with what a row of a stranger's own needs; `{n}` makes it another one.
 TABLES = {

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fixtures.publisher import Publisher
 from tests.fixtures.world import World
-from tests.test_watchers import Publisher
 
 PLAIN = """
 -- what is open, „ordered“\tby name
 SELECT e.slug, e.metadata ->> 'due' AS "Due"  FROM entities AS e
   JOIN public.entity_types t ON t.id = e.entity_type_id AND t.slug = 'it''s'
  WHERE e.organization_id = current_setting('app.organization_id')\r\n ;  \n"""
-
-
-@pytest.fixture
-def publisher(shared_world: World) -> Publisher:
-    return Publisher.open(shared_world)
 
 
 def suspects(publisher: Publisher, *targets: str) -> list[tuple[str, str, str, str]]:

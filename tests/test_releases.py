@@ -12,8 +12,6 @@ from reconciler import library
 from reconciler.database.embedded import Server
 from reconciler.model.plan import Plan
 from reconciler.render import render
-from reconciler.sql.guard import Scope
-from reconciler.sql.tree import Statement
 from tests.fixtures.world import TRACKED, World, _copy, notes, shipped
 from tests.test_real_schema import DDL, HOME, _plant, plan
 
@@ -283,24 +281,3 @@ def test_init_tracks_the_view_templates_that_can_be_mirrored(
         _plant(world)
         assert (plan(world).left_out == {}) == tracked
         assert library.apply(empty_database, plan(world)).status == "applied"
-
-
-@pytest.mark.parametrize(
-    "ddl", ["SELECT 1", "ALTER TABLE entity_types DROP COLUMN icon", TYPES_BY_SLUG]
-)
-def test_a_preview_shows_what_is_sent_in_every_release(
-    world: World, monkeypatch: pytest.MonkeyPatch, ddl: str
-) -> None:
-    world.connection.execute(ddl.encode())
-    made = world.plan("acme", skip=["entity_type.transaction"])
-    shown, guard, sent = library.preview(made), Scope.guard, {}
-
-    def noticed(scope: Scope, statement: Statement) -> Statement:
-        sent[statement.serves] = statement.pretty
-        return guard(scope, statement)
-
-    monkeypatch.setattr(Scope, "guard", noticed)
-    world.apply(made)
-    written = {serves for serves in sent if serves.startswith(("create", "link", "mark"))}
-    assert "create entity_classifier" in written
-    assert [serves for serves in sorted(written) if sent[serves] not in shown] == []

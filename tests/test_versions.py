@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 
 from reconciler.errors import ConflictsError
-from tests.fixtures.world import World
-from tests.test_watchers import Publisher, noted, reasons
+from tests.fixtures.publisher import Publisher, noted, reasons
 
 TABLES = ("watchers", "watcher_versions")
-
-
-@pytest.fixture
-def publisher(shared_world: World) -> Publisher:
-    return Publisher.open(shared_world)
 
 
 def versions(publisher: Publisher, *, slug: str = "w", target: str = "") -> dict[int, str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.publisher import Publisher, noted, reasons
 from tests.fixtures.world import World
-from tests.test_watchers import Publisher, noted, reasons
 
 TABLES = ("view_templates", "view_template_versions", "entity_types")
 

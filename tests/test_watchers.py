@@ -2,107 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from reconciler.errors import ConflictsError
-from reconciler.model.outcome import Outcome
-from reconciler.model.plan import Plan
-from tests.fixtures.world import World
-
-HISTORY = {"extraction_schema": {}, "required_source_types": [], "recommended_source_types": []}
-
-
-@dataclass
-class Publisher:
-    """A public template that ships nothing yet, and a tenant of its own."""
-
-    world: World
-    public: str
-    agent: str
-    tenant: str
-
-    @classmethod
-    def open(cls, world: World) -> Publisher:
-        public = world.organization(visibility="public")
-        agent = f"agent_{public}"
-        world.insert("agents", id=agent, organization_id=public, name="Desk")
-        return cls(world, public, agent, world.organization())
-
-    def plan(self, *targets: str, template: str = "", **options: Any) -> Plan:
-        targets = targets or (self.tenant,)
-        return self.world.plan(*targets, template=template or self.agent, **options)
-
-    def install(self, *targets: str, **options: Any) -> Outcome:
-        return self.world.apply(self.plan(*targets, **options))
-
-    def settled(self, *targets: str, **options: Any) -> None:
-        """A plan has nothing to do and nothing to ask."""
-        plan = self.plan(*targets, **options)
-        assert (plan.changes, plan.conflicts) == ((), ())
-
-    def watcher(self, slug: str = "w", version: int = 1, **columns: Any) -> int:
-        """A watcher with one version, made as the platform makes one: its id is MAX(id) + 1."""
-        ((identity,),) = self.world.sql("SELECT max(id) + 1 FROM watchers")
-        row = {"id": identity, "slug": slug, "name": slug, "organization_id": self.public,
-               "watcher_group_id": identity, "created_by": "user_ana", "schedule": "0 7 * * *",
-               "agent_id": self.agent, **columns}  # fmt: skip
-        self.world.insert("watchers", **row)
-        self.version(identity, version)
-        return int(identity)
-
-    def version(self, watcher: int, number: int, *, current: bool = True, **columns: Any) -> int:
-        """A new version of a watcher, which becomes the current one."""
-        row = {"watcher_id": watcher, "version": number, "name": f"v{number}",
-               "prompt": f"prompt {number}", "created_by": "user_ana", **HISTORY,
-               **columns}  # fmt: skip
-        identity = self.world.insert("watcher_versions", **row)
-        if current:
-            self.point(watcher, identity, number)
-        return int(identity)
-
-    def point(self, watcher: int, version: int | None, number: int) -> None:
-        """Make a version the current one."""
-        self.world.sql("UPDATE watchers SET current_version_id = %s, version = %s WHERE id = %s",
-                       version, number, watcher)  # fmt: skip
-
-    def found(self, slug: str = "w", organization: str = "") -> dict[str, Any]:
-        """The live watcher of this slug, by column (the times as text)."""
-        ((row,),) = self.world.sql(
-            "SELECT to_jsonb(w) FROM watchers w "
-            "WHERE organization_id = %s AND slug = %s AND status = 'active'",
-            organization or self.tenant, slug,
-        )  # fmt: skip
-        return dict(row)
-
-    def update(self, organization: str, slug: str = "w", **columns: Any) -> None:
-        """Change a watcher by hand."""
-        assigned = ", ".join(f"{name} = %s" for name in columns)
-        sql = f"UPDATE watchers SET {assigned} WHERE organization_id = %s AND slug = %s"
-        self.world.sql(sql, *columns.values(), organization, slug)
-
-    def installed(self, organization: str = "", template: str = "") -> str:
-        ((agent,),) = self.world.sql(
-            "SELECT id FROM agents WHERE organization_id = %s AND template_agent_id = %s",
-            organization or self.tenant, template or self.agent,
-        )  # fmt: skip
-        return str(agent)
-
-
-def reasons(plan: Plan) -> list[tuple[str, str]]:
-    return [(one.reason, str(one.address)) for one in plan.conflicts]
-
-
-def noted(plan: Plan) -> list[tuple[str, str]]:
-    return [(one.about, str(one.address)) for one in plan.notes]
-
-
-@pytest.fixture
-def publisher(shared_world: World) -> Publisher:
-    return Publisher.open(shared_world)
+from tests.fixtures.publisher import Publisher, reasons
 
 
 def soon(text: str, **at: int) -> None:
