@@ -49,10 +49,18 @@ def _lines(kind: Kind) -> Iterator[str]:
         yield f"  key       {', '.join(kind.key)}"
     if kind.parent:
         yield f"  parent    {kind.parent.kind}, by {kind.parent.column}"
+    if kind.where:
+        yield f"  where     {kind.where}"
+    if not kind.mirrored:
+        yield "  written   never: rows of other kinds point at it"
+    if kind.history:
+        yield f"  history   never rewritten; mirrored: {kind.history.keep}"
     if kind.live:
         yield f"  live      {kind.live}"
     for index, column in enumerate(kind.columns):
         yield f"  {'' if index else 'columns':<9} {_column(column)}"
+    for computed in kind.next_run:
+        yield f"  computed  {computed.column}: when {computed.schedule} runs next"
     yield ""
 
 
@@ -60,6 +68,12 @@ def _column(column: Column) -> str:
     facts = [f"owner {column.owner}"]
     if column.references:
         facts.append(f"-> {column.references}" + (" or null" if column.nullable else ""))
+    facts += ["or itself"] if column.itself else []
+    facts += ["always the installation"] if column.installation else []
+    facts += [f"the one with {column.flag}"] if column.flag else []
+    facts += [f"follows {column.follows}"] if column.follows else []
+    facts += ["required"] if column.required else []
+    facts += [f"SQL at {column.queries.at}"] if column.queries else []
     facts += ["where the table has it"] if column.optional else []
     facts += ["sensitive"] if column.sensitive else []
     return f"{column.name}: {', '.join(facts)}"
