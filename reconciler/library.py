@@ -77,6 +77,7 @@ def plan(
         targets=tuple(targets),
         actor=actor,
         name=name,
+        kinds=str(kinds) if kinds else None,
         resolutions=_resolutions(acting.label, adopt=adopt, skip=skip, take=take),
     )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -163,15 +164,16 @@ def _install(
     raise AssertionError("the last attempt returns or raises")
 
 
-def init(database: Database) -> list[str]:
+def init(database: Database, *, kinds: Path | None = None) -> list[str]:
     """Install the tracking columns and the ledger; says what was missing, one line each."""
+    loaded = kind_files.load(kinds)
     with session(database) as connection:
-        return installing.install(connection)
+        return installing.install(connection, loaded)
 
 
-def init_script() -> str:
+def init_script(*, kinds: Path | None = None) -> str:
     """What `init` would run, as one script."""
-    return installing.script()
+    return installing.script(kind_files.load(kinds))
 
 
 def preview(plan: Plan, *, kinds: Path | None = None) -> str:

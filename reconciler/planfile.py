@@ -119,6 +119,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             "ref": {"type": "string", "pattern": r"^[^.]+\..+$"},
             "organization": {"type": "string"},
+            "own": {"enum": [True]},
         },
         "required": ["ref"],
         "additionalProperties": False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from reconciler.cli import options, streams
@@ -11,20 +13,21 @@ from reconciler.errors import Exit
 
 @click.command(context_settings=options.HELP)
 @options.option("print", "only_print", is_flag=True, help="Print the SQL, and run none of it.")
+@options.kinds
 @options.database_url
 @options.no_color
 @options.debug
 @click.pass_obj
-def init(session: Session, only_print: bool, database: str) -> Exit:
+def init(session: Session, only_print: bool, kinds: Path | None, database: str) -> Exit:
     """Install the tracking columns and the ledger, where they are missing."""
     session.untouched = True
     from reconciler import library
     from reconciler.render import escape
 
     if only_print:
-        streams.result(library.init_script())
+        streams.result(library.init_script(kinds=kinds))
         return Exit.DONE
-    installed = library.init(database)
+    installed = library.init(database, kinds=kinds)
     session.done = "Everything is installed."
     lines = [f"Installed {line}" for line in installed] or ["Everything is installed already."]
     streams.result(escape.lines("\n".join(lines)) + "\n")

@@ -171,8 +171,9 @@ def translate(error: psycopg.Error) -> ReconcilerError:
             # The detail would quote the row, with whatever is secret in it.
             return StalePlanError(
                 f"the database refused a row{table}: {said}\nNothing was written.",
-                hint="A row changed after the plan was made. Make a new plan: it shows what is "
-                "in the way.",
+                hint="Make a new plan: it shows what is in the way, if a row changed after this "
+                "one was made. If it does not, it is an index that a plan cannot check: the one "
+                "named above.",
             )
         case pg.SerializationFailure() | pg.DeadlockDetected():
             return LockedError(

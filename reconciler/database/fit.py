@@ -10,7 +10,7 @@ from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismat
 from reconciler.kinds.order import deferred
 from reconciler.kinds.predicate import columns_of
 from reconciler.kinds.release import as_in
-from reconciler.model.kind import Kind
+from reconciler.model.kind import Column, Kind
 from reconciler.model.table import Catalog, Table
 
 Shapes = dict[str, dict[str, str]]
@@ -84,7 +84,8 @@ def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> Fitted:
     if untracked:
         raise NotInitialisedError(
             "the tracking columns are missing on " + ", ".join(sorted(set(untracked))),
-            hint="Run `reconcile init`, or `reconcile init --print` and have the script applied.",
+            hint="Run `reconcile init` (with --kinds DIR for tables of your own), or `reconcile "
+            "init --print` and have the script applied.",
         )
     if hidden:
         raise HiddenRowsError(
@@ -154,6 +155,17 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
     identity = table.columns[kind.id]
     if itself and identity.always:
         yield f"column {kind.id!r} refuses ids, and a row that points at itself must know its own"
+    counted = identity.type in WHOLE and (identity.sequence or not identity.has_default)
+    if itself and kind.mint is None and not counted:
+        yield f"column {kind.id!r} cannot be drawn, and a row that points at itself must know it"
+    null = {one.name for one in kind.columns if one.nullable or _may_be_null(one, kinds)}
+    null.update(one.column for one in kind.next_run)
+    for name in sorted(null):
+        if table.columns[name].not_null:
+            yield f"column {name!r} is NOT NULL, and may have to be null"
+    for flag in kind.flags:
+        if table.columns[flag].type != "boolean":
+            yield f"column {flag!r} is a flag, and no boolean"
     for column in table.columns.values() if kind.mirrored else ():
         if column.generated and column.name in kind.written:
             yield f"column {column.name!r} is generated, so it cannot be managed"
@@ -169,6 +181,13 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
                 )
             elif _only_retired(kind, column.name):
                 yield f"column {column.name!r} is NOT NULL without a default, and only retired"
+
+
+def _may_be_null(column: Column, kinds: tuple[Kind, ...]) -> bool:
+    """Whether a pointer at a version stays null where that version cannot be placed."""
+    other = next((kind for kind in kinds if kind.name == column.references), None)
+    plain = not (column.required or column.flag or column.itself)
+    return other is not None and other.history is not None and plain
 
 
 def _pointed_at(kind: Kind, kinds: tuple[Kind, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 
+from reconciler import kinds
 from reconciler.database.connection import session
 from reconciler.demo.seed import create_tables, seed
 from reconciler.demo.story import STEPS, Meanwhile, Run
@@ -18,7 +19,7 @@ def prepare(dsn: str) -> None:
     """Make the demo's world in an empty database, with all that `reconcile init` installs."""
     create(dsn)
     with session(dsn) as connection:
-        install.install(connection)
+        install.install(connection, kinds.load())
     fill(dsn)
 
 

@@ -9,7 +9,7 @@ from reconciler.differ.build import Builder
 from reconciler.differ.check import check
 from reconciler.differ.decide import decide
 from reconciler.differ.merge import merged
-from reconciler.differ.predecessors import with_predecessors
+from reconciler.differ.predecessors import Versions, with_predecessors
 from reconciler.errors import NotFoundError
 from reconciler.kinds import Kinds
 from reconciler.model.plan import Plan, Request
@@ -59,7 +59,11 @@ def diff(snapshot: Snapshot, kinds: Kinds, request: Request, actor: Actor, creat
         shapes=snapshot.shapes,
         changes=tuple(
             sorted(
-                merged(with_predecessors(builder.changes, snapshot, reach.kinds)),
+                merged(
+                    with_predecessors(
+                        builder.changes, builder.notes, Versions(snapshot, reach.kinds)
+                    )
+                ),
                 key=lambda one: (order[one.address.kind], one.address, one.targets),
             )
         ),

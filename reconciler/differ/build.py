@@ -8,6 +8,7 @@ from typing import Literal
 
 from reconciler.differ.compare import Comparison, change, compare
 from reconciler.differ.decide import Decision, incomplete
+from reconciler.differ.in_the_way import in_the_way
 from reconciler.differ.inside import suspects
 from reconciler.differ.link import Group, link, remembered
 from reconciler.differ.references import Reach
@@ -16,15 +17,11 @@ from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Change, Create, Update
 from reconciler.model.conflict import (
-    Ambiguous,
     Conflict,
-    DeadRowBlocks,
     EditedBoth,
-    ForeignOwner,
     Incomplete,
     RewrittenVersion,
     UniqueCollision,
-    UserAuthored,
 )
 from reconciler.model.kind import Kind
 from reconciler.model.note import (
@@ -35,6 +32,7 @@ from reconciler.model.note import (
     NoBase,
     Note,
     Orphaned,
+    RewrittenPast,
     Skipped,
     WithParent,
 )
@@ -73,7 +71,8 @@ class Builder:
             self._skip(decision, organizations, decision.verdict)
         else:
             self.conflicts += [
-                self._conflict(decision, organization) for organization in _sorted(organizations)
+                in_the_way(decision, organization, doubled=address in self.snapshot.ambiguous)
+                for organization in _sorted(organizations)
             ]
 
     def finish(self, resolutions: Iterable[Resolution]) -> None:
@@ -108,30 +107,6 @@ class Builder:
         targets = _sorted(organizations)
         self.resolved.add(decision.row.address)
         self.notes.append(Skipped(address=decision.row.address, targets=targets, reason=reason))
-
-    def _conflict(self, decision: Decision, target: str) -> Conflict:
-        address, state = decision.row.address, decision.state
-        match decision.verdict:
-            case "user_authored":
-                return UserAuthored(
-                    address=address,
-                    target=target,
-                    author=state.author,
-                    adoptable=decision.kind.owner is not None,
-                )
-            case "foreign_owner":
-                assert state.owner is not None
-                return ForeignOwner(address=address, target=target, owner=state.owner)
-            case "dead_row_blocks":
-                return DeadRowBlocks(
-                    address=address, target=target, author=state.author, owner=state.owner
-                )
-            case "ambiguous":
-                doubled = address in self.snapshot.ambiguous
-                where = "template" if doubled else "target"
-                return Ambiguous(address=address, target=target, where=where)
-            case _:
-                raise AssertionError(f"{decision.verdict} is no conflict")
 
     def _write(self, decision: Decision) -> None:
         """Create, update or take over, less what collides and what cannot be referred to."""
@@ -168,8 +143,9 @@ class Builder:
                 wrong=wrong,
                 value=values[column.name],
             )
-            for column, wrong in incomplete(decision.kind, values)
-            if decision.verdict == "create" or (have or {})[column.name] != values[column.name]
+            for column, wrong in incomplete(decision.kind, decision.row, self.reach.kinds)
+            if decision.verdict == "create"
+            or (have or {}).get(column.name, values[column.name]) != values[column.name]
             for organization in _sorted(decision.organizations)
         ]
         self._report(decision, found, "incomplete")
@@ -220,26 +196,31 @@ class Builder:
     def _compare(self, decision: Decision, group: Group) -> None:
         kind, state, address = decision.kind, decision.state, decision.row.address
         have: Values = state.values or {}
-        resolution = decision.resolution
-        forced = resolution is not None and resolution.action == "adopt"
         found = compare(
             kind,
             group.values,
             have,
             state.base,
-            owner=state.owner.agent if state.owner else None,
-            forced=forced,
+            # A row that is taken over belongs to this agent from now on.
+            owner=state.owner.agent if state.owner and not decision.taken_over else None,
+            is_own=self.reach.is_own,
+            resolved=decision.resolution.action if decision.resolution else None,
         )
         if found.forced:
             self.resolved.add(address)
+        if found.stays:
+            self._skip(decision, group.organizations, "edited_both")
         conflicts = self._edited(decision, group, found)
-        self._report(decision, conflicts, conflicts[0].reason if conflicts else "")
+        self._report(decision, conflicts, "rewritten_version")
         if conflicts:
             return
         self.notes += [
             KeptEdit(address=address, targets=_sorted(group.organizations), column=column)
             for column in found.kept
+            if column not in found.stays
         ]
+        if kind.history:
+            return
         fields = tuple(found.fields)
         changed = frozenset(one.column for one in fields)
         targets = _sorted(self._without_collisions(decision, group.organizations, changed))
@@ -264,22 +245,30 @@ class Builder:
 
     def _edited(self, decision: Decision, group: Group, found: Comparison) -> list[Conflict]:
         """What both sides changed; of a version, whatever the template changed in it."""
-        address = decision.row.address
+        address, targets = decision.row.address, _sorted(group.organizations)
         if decision.kind.history and (found.fields or found.edited):
+            # What the template did; what the tenant did to the same columns is said beside it.
             fields = (
                 *found.fields,
-                *(change(name, ours, theirs, drift=True) for name, _, ours, theirs in found.edited),
+                *(change(name, base, theirs) for name, base, _, theirs in found.edited),
             )
+            self.notes += [
+                KeptEdit(address=address, targets=targets, column=name) for name, *_ in found.edited
+            ]
+            if not decision.row.current:
+                columns = tuple(sorted(field.column for field in fields))
+                self.notes.append(RewrittenPast(address=address, targets=targets, columns=columns))
+                return []
             return [
                 RewrittenVersion(address=address, target=target, fields=fields)
-                for target in _sorted(group.organizations)
+                for target in targets
             ]
         return [
             EditedBoth(
                 address=address, target=target, column=column, base=base, ours=ours, theirs=theirs
             )
             for column, base, ours, theirs in found.edited
-            for target in _sorted(group.organizations)
+            for target in targets
         ]
 
     def _change(self, kind: Kind, change: Create | Update | Adopt) -> None:

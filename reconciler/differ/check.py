@@ -71,7 +71,7 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
         yield from _place(kind, change, plan, kinds)
         if isinstance(change, Adopt) and not _resolved(change, plan):
             yield f"{change.address}: is taken over, and nobody resolved that"
-        yield from _change(kind, change, plan)
+        yield from _change(kind, change, plan, kinds)
     for conflict in plan.conflicts:
         if (conflict.address, conflict.target) in touched:
             yield f"{conflict.address}: is changed in {conflict.target} in spite of a conflict"
@@ -79,7 +79,9 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
         yield "its plan_id does not fit its content"
 
 
-def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator[str]:
+def _change(
+    kind: Kind, change: Create | Update | Adopt, plan: Plan, kinds: dict[str, Kind]
+) -> Iterator[str]:
     at = change.address
     shape = plan.shapes.get(kind.name, {})
     columns = {column.name: column for column in kind.columns if column.name in shape}
@@ -89,7 +91,8 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
         if len(change.ids) != (len(change.targets) if kind.mint is not None else 0):
             yield f"{at}: needs one minted id a target, or none"
         for name, value in change.values.items():
-            yield from _value(at, columns.get(name), shape.get(name, ""), value)
+            yield from _value(at, columns.get(name), shape.get(name, ""), value, kinds)
+            yield from _must(at, columns.get(name), value, plan)
         yield from _schedules(at, kind, change.values)
         yield from _predecessor(kind, change)
         return
@@ -113,7 +116,8 @@ def _change(kind: Kind, change: Create | Update | Adopt, plan: Plan) -> Iterator
         if field.column not in compared:
             yield f"{at}: column {field.column!r} is not the template's to write"
             continue
-        yield from _value(at, columns[field.column], shape[field.column], field.after)
+        yield from _value(at, columns[field.column], shape[field.column], field.after, kinds)
+        yield from _must(at, columns[field.column], field.after, plan)
         yield from _schedules(at, kind, {field.column: field.after})
         yield from _field(at, field, change.before.get(field.column))
 
@@ -181,7 +185,18 @@ def _field(at: str, field: FieldChange, before: Value) -> Iterator[str]:
             yield f"{at}: the operations shown for {field.column} do not lead to what it becomes"
 
 
-def _value(at: Address, column: Column | None, sql_type: str, value: Value) -> Iterator[str]:
+def _must(at: Address, column: Column | None, value: Value, plan: Plan) -> Iterator[str]:
+    """What a column may not be, whatever a plan file says."""
+    if column is not None and column.required and value is None:
+        yield f"{at}: {column.name} is empty, and a row without it is only half a row"
+    installed = isinstance(value, Ref) and value.ref.key == (plan.template.agent_id,)
+    if column is not None and column.installation and not installed:
+        yield f"{at}: {column.name} is not the installation of this template"
+
+
+def _value(
+    at: Address, column: Column | None, sql_type: str, value: Value, kinds: dict[str, Kind]
+) -> Iterator[str]:
     if column is None or value is None:
         return
     expected: type | tuple[type, ...]
@@ -199,5 +214,7 @@ def _value(at: Address, column: Column | None, sql_type: str, value: Value) -> I
         value.organization is not None or value.own or value.ref.kind != column.references
     ):
         yield f"{at}: {column.name} refers to a row that it cannot refer to"
+    elif isinstance(value, Ref) and len(value.ref.key) != key_width(kinds[value.ref.kind], kinds):
+        yield f"{at}: {column.name} refers to a key that does not have the parts of its kind's"
     elif isinstance(value, Ref) and column.flag and value.ref.key[: len(at.key)] != at.key:
         yield f"{at}: {column.name} is a child of another row"

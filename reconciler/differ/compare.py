@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconciler.differ.patch import operations
@@ -16,12 +17,14 @@ class Comparison:
 
     kept    shared columns that keep the tenant's edit, with the template's value
     edited  shared columns that both changed: column, base, ours (the target's), theirs
+    stays   columns that both changed, and that a person resolved to leave
     forced  whether something was changed because a person resolved that
     """
 
     fields: list[FieldChange] = field(default_factory=list)
     kept: Values = field(default_factory=dict)
     edited: list[tuple[str, Value, Value, Value]] = field(default_factory=list)
+    stays: list[str] = field(default_factory=list)
     forced: bool = False
 
 
@@ -32,11 +35,14 @@ def compare(
     base: Values | None,
     *,
     owner: str | None = None,
-    forced: bool = False,
+    is_own: Callable[[Value], bool] = lambda value: isinstance(value, Ref) and value.own,
+    resolved: str | None = None,
 ) -> Comparison:
     """Compare the columns that the template may write, of a row that the agent `owner` owns.
 
-    `forced` says that a person resolved that the template's values win.
+    `is_own` tells whether a pointer is at a version of the tenant's own; `resolved` is what a
+    person decided about columns that both sides changed: the template's values win (adopt, take),
+    or the tenant's stay (skip).
 
     | owner    | base = have | base = wanted | neither             | no base       |
     |----------|-------------|---------------|---------------------|---------------|
@@ -55,12 +61,17 @@ def compare(
         known = base is not None and column.name in base
         was = base[column.name] if base is not None and known else None
         drifted = known and was != ours
-        edited = drifted or (isinstance(ours, Ref) and ours.own)
+        edited = drifted or is_own(ours)
         if (column.owner == "shared" or kind.history) and edited:
             if was == theirs:
                 found.kept[column.name] = theirs
                 continue
-            if not forced or kind.history:
+            if resolved == "skip" and not kind.history:
+                # The ledger keeps the old base, so that the next plan asks again.
+                found.stays.append(column.name)
+                found.kept.update({column.name: was} if known else {})
+                continue
+            if resolved not in ("adopt", "take") or kind.history:
                 found.edited.append((column.name, was, ours, theirs))
                 continue
             found.forced = True
@@ -75,7 +86,7 @@ def _follow(kind: Kind, found: Comparison) -> None:
     following = {column.name: column.follows for column in kind.compared if column.follows}
     found.edited = [one for one in found.edited if following.get(one[0]) not in edited]
     for one in list(found.fields):
-        if following.get(one.column) in found.kept:
+        if following.get(one.column) in (*found.kept, *found.stays):
             found.fields.remove(one)
 
 

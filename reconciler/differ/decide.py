@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,7 @@ from reconciler.model.address import Address
 from reconciler.model.kind import Column, Kind
 from reconciler.model.plan import Resolution
 from reconciler.model.snapshot import Row, Snapshot, State
-from reconciler.model.value import Values
+from reconciler.model.value import Ref
 from reconciler.schedule import problem
 
 _MISSING: frozenset[Verdict] = frozenset({"deleted_by_tenant", "dead_row_blocks"})
@@ -58,7 +58,7 @@ def decide(
     everywhere = {target.organization.id for target in snapshot.targets}
     named = {kind.name: kind for kind in kinds}
     for row in snapshot.rows:
-        if next(incomplete(named[row.address.kind], row.values), None):
+        if next(incomplete(named[row.address.kind], row, named), None):
             unwritten[row.address] |= everywhere
     while True:
         decisions, reach = _round(snapshot, kinds, resolutions, unwritten)
@@ -125,9 +125,11 @@ def _round(
                 decision = replace(bare, resolution=resolutions.get(address))
                 decisions.append(decision)
                 missing = frozenset(unwritten[address]) & decision.organizations
-                if decision.verdict in _MISSING:
+                # Nothing can refer to a row that is there twice; unresolved, it blocks the plan.
+                doubled = decision.verdict == "ambiguous" and decision.resolution is not None
+                if decision.verdict in _MISSING or doubled:
                     missing = decision.organizations
-                if decision.verdict in _MISSING or decision.verdict == "create":
+                if decision.verdict in _MISSING or decision.verdict == "create" or doubled:
                     reach.missing[address] |= missing
                     reach.foreign[address] |= missing
                 elif decision.verdict in _FOREIGN and not decision.taken_over:
@@ -152,14 +154,19 @@ def _organizations(states: Iterable[State]) -> frozenset[str]:
 
 
 def incomplete(
-    kind: Kind, values: Values
-) -> Iterator[tuple[Column, Literal["empty", "bad_schedule"]]]:
+    kind: Kind, row: Row, kinds: Mapping[str, Kind]
+) -> Iterator[tuple[Column, Literal["empty", "not_its_own", "bad_schedule"]]]:
     """The columns for which a row of the template cannot be placed as it is."""
     for column in kind.columns:
-        if column.required and values[column.name] is None:
+        value = row.values[column.name]
+        if column.required and value is None:
             yield column, "empty"
+        if isinstance(value, Ref) and value.organization is None:
+            parent = parent_of(kinds[value.ref.kind], value.ref)
+            if parent and parent.kind == kind.name and parent != row.address:
+                yield column, "not_its_own"
     for computed in kind.next_run:
-        schedule = values[computed.schedule]
+        schedule = row.values[computed.schedule]
         if schedule is not None and problem(str(schedule)) is not None:
             yield kind.column(computed.schedule), "bad_schedule"
 

@@ -40,6 +40,8 @@ def link(decision: Decision, organizations: frozenset[str], reach: Reach) -> Lin
     for column in sorted(
         decision.kind.references, key=lambda one: reach.fallback(one, new=new) != "conflict"
     ):
+        if column.owner == "tenant" and not new:
+            continue
         wanted = decision.row.values[column.name]
         left = frozenset(one for group in found.groups for one in group.organizations)
         unresolved = reach.unresolved(wanted, left)
@@ -67,12 +69,18 @@ def _without(
     match fallback:
         case "stay":
             names = {column.name}
-            names.update(one.name for one in decision.kind.columns if one.follows == column.name)
+            names.update(one.name for one in decision.kind.compared if one.follows == column.name)
             found.groups = _split(
                 found.groups, unresolved, {one: have[one] for one in names}, names
             )
             found.notes.append(
-                Held(address=address, targets=targets, column=column.name, refers_to=wanted.ref)
+                Held(
+                    address=address,
+                    targets=targets,
+                    column=column.name,
+                    refers_to=wanted.ref,
+                    stays=have[column.name],
+                )
             )
         case "null" | "itself":
             instead = Ref(ref=address) if fallback == "itself" else None

@@ -1,4 +1,7 @@
-"""What a new version changes: shown against the version that was in force where it goes."""
+"""What a new version takes the place of: its content is shown against the one in force before.
+
+Where the tenant edited that one, its edit goes out of force with it, and the pointer says so.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +10,120 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.differ.compare import change as field_change
 from reconciler.model.address import Address
-from reconciler.model.change import Change, Create, Predecessor
+from reconciler.model.change import Change, Create, Predecessor, Update
 from reconciler.model.kind import Kind
-from reconciler.model.snapshot import Snapshot
-from reconciler.model.value import Ref, Value
+from reconciler.model.note import KeptEdit, Note
+from reconciler.model.snapshot import Snapshot, State
+from reconciler.model.value import Ref, Value, Values
+
+
+class Versions:
+    """The versions of a snapshot: what each holds, and which was in force where."""
+
+    def __init__(self, snapshot: Snapshot, kinds: Mapping[str, Kind]) -> None:
+        self.kinds = kinds
+        rows = {row.address: row.values for row in snapshot.rows}
+        self.known = {address: values for address, values in rows.items() if self._history(address)}
+        self.placed: dict[tuple[Address, str], Values] = {}
+        self.in_force: dict[tuple[Address, str], list[Address]] = defaultdict(list)
+        for state in snapshot.states:
+            for organization in state.organizations:
+                if state.address in self.known and state.values is not None:
+                    self.placed[state.address, organization] = state.values
+            if state.address in rows:
+                self._pointers(state, rows[state.address])
+
+    def before(self, version: Address, organization: str) -> tuple[Address, Values] | None:
+        """The version that one takes the place of in an organisation, with its content there.
+
+        The one in force; where that is the tenant's own, or none, the one that was last applied.
+        """
+        for address in self.in_force.get((version, organization), ()):
+            values = self.placed.get((address, organization), self.known.get(address))
+            if values is not None and address != version:
+                return address, values
+        return None
+
+    def _pointers(self, state: State, wanted: Values) -> None:
+        for column in self.kinds[state.address.kind].references:
+            to = _here(wanted.get(column.name))
+            if to is None or not self._history(to):
+                continue
+            have = (state.values or {}).get(column.name)
+            base = (state.base or {}).get(column.name)
+            found = [address for address in (_here(have), _here(base)) if address]
+            for organization in state.organizations:
+                self.in_force[to, organization] += found
+
+    def _history(self, address: Address) -> bool:
+        return self.kinds[address.kind].history is not None
 
 
 def with_predecessors(
-    changes: Iterable[Change], snapshot: Snapshot, kinds: Mapping[str, Kind]
+    changes: Iterable[Change], notes: Iterable[Note], versions: Versions
 ) -> Iterator[Change]:
-    """The changes, with new versions split by what they follow.
-
-    A pointer that moves says which version was in force. Its content is the template's, unless
-    the target's row was seen to differ.
-    """
-    told = list(changes)
-    moved = _moved(told)
-    versions = {row.address: row.values for row in snapshot.rows if kinds[row.address.kind].history}
-    differs = {
-        (state.address, organization)
-        for state in snapshot.states
-        if state.address in versions
-        for organization in state.organizations
+    """The changes, with new versions split by what they take the place of."""
+    edited = {
+        (note.address, target)
+        for note in notes
+        if isinstance(note, KeptEdit)
+        for target in note.targets
     }
-    for one in told:
-        if not isinstance(one, Create) or one.address not in versions:
+    for one in changes:
+        if isinstance(one, Create):
+            yield from _created(one, versions)
+        elif isinstance(one, Update):
+            yield from _moved(one, edited)
+        else:
             yield one
-            continue
-        groups: dict[Address | None, list[str]] = defaultdict(list)
-        for target in one.targets:
-            before = moved.get((one.address, target))
-            known = before in versions and (before, target) not in differs
-            groups[before if known else None].append(target)
-        for before, targets in groups.items():
-            predecessor = None
-            if before is not None:
-                old = versions[before]
-                fields = (
-                    field_change(name, old[name], value)
-                    for name, value in one.values.items()
-                    if old[name] != value
-                )
-                predecessor = Predecessor(address=before, fields=tuple(fields))
-            yield one.model_copy(update={"targets": tuple(targets), "predecessor": predecessor})
 
 
-def _moved(changes: Iterable[Change]) -> dict[tuple[Address, str], Address]:
-    """For a version and a target: the version that it takes over from."""
-    return {
-        (after, target): before
-        for one in changes
-        if not isinstance(one, Create)
-        for field in one.fields
-        if (before := _here(field.before)) and (after := _here(field.after))
-        for target in one.targets
-    }
+def _created(one: Create, versions: Versions) -> Iterator[Change]:
+    if one.address not in versions.known:
+        yield one
+        return
+    groups: list[tuple[Predecessor | None, list[str]]] = []
+    for target in one.targets:
+        before = versions.before(one.address, target)
+        predecessor = _against(*before, one.values) if before else None
+        same = next((targets for known, targets in groups if known == predecessor), None)
+        if same is None:
+            groups.append((predecessor, [target]))
+        else:
+            same.append(target)
+    ids = dict(zip(one.targets, one.ids, strict=False))
+    for predecessor, targets in groups:
+        yield one.model_copy(
+            update={
+                "targets": tuple(targets),
+                "ids": tuple(ids[target] for target in targets if target in ids),
+                "predecessor": predecessor,
+            }
+        )
+
+
+def _against(address: Address, old: Values, new: Values) -> Predecessor:
+    fields = (
+        field_change(name, old[name], value)
+        for name, value in new.items()
+        if name in old and old[name] != value
+    )
+    return Predecessor(address=address, fields=tuple(fields))
+
+
+def _moved(one: Update, edited: set[tuple[Address, str]]) -> Iterator[Change]:
+    """An update, apart for the targets in which a pointer leaves a version that was edited."""
+    leaves = {field.column: _here(field.before) for field in one.fields}
+    apart: dict[frozenset[str], list[str]] = defaultdict(list)
+    for target in one.targets:
+        columns = (name for name, before in leaves.items() if before and (before, target) in edited)
+        apart[frozenset(columns)].append(target)
+    for drifted, targets in apart.items():
+        fields = tuple(
+            field.model_copy(update={"drift": True}) if field.column in drifted else field
+            for field in one.fields
+        )
+        yield one.model_copy(update={"targets": tuple(targets), "fields": fields})
 
 
 def _here(value: Value) -> Address | None:

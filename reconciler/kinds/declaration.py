@@ -121,15 +121,19 @@ class ColumnDeclaration(_Strict):
 
     @model_validator(mode="after")
     def _make_sense(self) -> ColumnDeclaration:
-        for word in ("nullable", "itself", "installation", "flag"):
-            if getattr(self, word) and not self.references:
-                raise ValueError(f"{word} speaks of a reference, and there is none")
+        wrong = [
+            f"{word} speaks of a reference, and there is none"
+            for word in ("nullable", "itself", "installation", "flag")
+            if getattr(self, word) and not self.references
+        ]
         if self.nullable and (self.required or self.itself):
-            raise ValueError("a nullable reference can neither be required nor mean itself")
+            wrong.append("a nullable reference can neither be required nor mean itself")
         if self.sensitive and (self.references or self.queries or self.owner == "shared"):
-            raise ValueError("a sensitive column can neither be a reference, shared, nor hold SQL")
+            wrong.append("a sensitive column can neither be a reference, shared, nor hold SQL")
         if self.owner == "tenant" and (self.installation or self.flag or self.itself):
-            raise ValueError("what the tenant writes is not compared, so it can only be plain")
+            wrong.append("what the tenant writes is not compared, so it can only be plain")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
 

@@ -46,6 +46,8 @@ def within(given: Mapping[str, Any]) -> list[str]:
         mistakes.append("owner is missing: without the tracking columns nobody's row is safe")
     if "history" in has and ("parent" not in has or has & {"owner", "retire"}):
         mistakes.append("a history has a parent, and neither an owner nor a way to be retired")
+    if "by_key" in table("parent") and given.get("mirrored") is not False:
+        mistakes.append("parent.by_key: only rows that are never written can be found by it")
     mistakes += _columns(columns, table("next_run"))
     roles = [
         identity.get("column", given.get("id")),
@@ -65,6 +67,8 @@ def within(given: Mapping[str, Any]) -> list[str]:
     for name in optional if isinstance(optional, list) else []:
         if name not in (*columns, *stamped):
             mistakes.append(f"optional: {name!r} is neither a managed column nor a stamp")
+        elif isinstance(columns.get(name), dict) and columns[name].get("flag"):
+            mistakes.append(f"optional: {name!r} is no column, but a flag on another row")
     for name in table("exclude"):
         if name not in (key or ()):
             mistakes.append(f"exclude: {name!r} is not part of the key")
@@ -80,6 +84,8 @@ def _columns(columns: Mapping[str, Any], next_run: Mapping[str, Any]) -> Iterato
     for name, schedule in next_run.items():
         if schedule not in columns:
             yield f"next_run.{name}: {schedule!r} is not one of the columns"
+        elif isinstance(columns[schedule], dict) and columns[schedule].get("sensitive"):
+            yield f"next_run.{name}: {schedule!r} is sensitive, so it cannot be read"
 
 
 def between(kinds: list[Kind], declared: Mapping[str, str], unfit: set[str]) -> Iterator[str]:
@@ -93,6 +99,9 @@ def between(kinds: list[Kind], declared: Mapping[str, str], unfit: set[str]) -> 
         file = declared[kind.name]
         if kind.parent and kind.parent.kind not in known.keys() | unfit:
             yield f"{file}: parent.kind: there is no kind {kind.parent.kind!r}"
+        above = known.get(kind.parent.kind) if kind.parent else None
+        if above and kind.parent and kind.parent.by_key and (len(above.key) != 1 or above.parent):
+            yield f"{file}: parent.by_key: the key of {above.name!r} has more than one part"
         for column in kind.references:
             at = f"{file}: columns.{column.name}"
             other = known.get(str(column.references))
@@ -103,6 +112,13 @@ def between(kinds: list[Kind], declared: Mapping[str, str], unfit: set[str]) -> 
         yield from (f"{file}: where: {wrong}" for wrong in _where(kind))
         if kind.history and kind.history.keep == "current" and kind.name not in pointed_at:
             yield f"{file}: history: no column references this kind, so no version is current"
+    for place, kind in enumerate(kinds):
+        for other in kinds[:place]:
+            if _share_rows(kind, other):
+                yield (
+                    f"{declared[kind.name]}: {kind.table!r} has the rows of kind {other.name!r} "
+                    "already: tell them apart by where, in both"
+                )
     installs = [kind for kind in kinds if kind.installs]
     for extra in installs[1:]:
         yield f"{declared[extra.name]}: installs: {installs[0].name!r} is the installed kind"
@@ -112,11 +128,24 @@ def between(kinds: list[Kind], declared: Mapping[str, str], unfit: set[str]) -> 
         yield str(error)
 
 
+def _share_rows(kind: Kind, other: Kind) -> bool:
+    """Whether two kinds of one table could have the same rows: neither parent nor where differs."""
+    same_table = (kind.db_schema, kind.table) == (other.db_schema, other.table)
+    apart = kind.where and other.where and kind.where != other.where
+    return (
+        same_table
+        and not apart
+        and (kind.parent and kind.parent.kind) == (other.parent and other.parent.kind)
+    )
+
+
 def _reference(kind: Kind, column: Column, other: Kind) -> Iterator[str]:
     if column.itself and other is not kind:
         yield "itself: means a row of the same kind"
     if column.installation and other.installs is None:
         yield f"installation: {other.name!r} is not the installed kind"
+    if column.flag and column.flag in (*(one.name for one in other.columns), *other.key):
+        yield f"flag: {column.flag!r} is a column that {other.name!r} lists, too"
     owned = other.parent is not None and other.parent.kind == kind.name
     if column.flag and not (owned and other.history):
         yield f"flag: {other.name!r} is no history of this kind"

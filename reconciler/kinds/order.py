@@ -60,10 +60,12 @@ def draw(kinds: tuple[Kind, ...]) -> str:
     lines = []
     for number, kind in enumerate(kinds, 1):
         second = deferred(kind, kinds)
-        marks = [f"in {kind.parent.kind}"] if kind.parent else []
+        marks = [] if kind.mirrored else ["never written"]
+        marks += [f"in {kind.parent.kind}"] if kind.parent else []
         marks += [
             f"-> {column.references}" + (" (second step)" if column.name in second else "")
             for column in kind.references
         ]
-        lines.append(f"{number}. {kind.name:<{width}}  {', '.join(marks)}".rstrip())
+        place = f"{number:>{len(str(len(kinds)))}}."
+        lines.append(f"{place} {kind.name:<{width}}  {', '.join(marks)}".rstrip())
     return "\n".join(lines)

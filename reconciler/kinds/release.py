@@ -26,6 +26,11 @@ def as_in(kind: Kind, columns: Collection[str], left_out: Collection[str]) -> Ki
                 if (not column.optional or column.name in columns)
                 and column.references not in left_out
             ),
+            "next_run": tuple(
+                one
+                for one in kind.next_run
+                if one.schedule in columns or not kind.column(one.schedule).optional
+            ),
             "stamps": tuple(
                 stamp for stamp in kind.stamps if not stamp.optional or stamp.column in columns
             ),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.database.catalog import inspect
 from reconciler.database.connection import Connection, run, transaction
 from reconciler.errors import NotInitialisedError, SchemaMismatchError
+from reconciler.kinds import Kinds
+from reconciler.model.kind import Kind
 from reconciler.published import schemas_directory
 
 LEDGER_VERSION: Final = 1
@@ -19,6 +22,7 @@ _TRACKED: Final = (
     "watchers",
     "view_templates",
 )
+_BUILT_IN: Final = {("public", table) for table in _TRACKED}
 _TRACKING: Final = ("managed_by_template_agent_id", "source_template_org_id")
 
 
@@ -42,16 +46,17 @@ _VERSION: Final = "SELECT value FROM reconcile.setting WHERE name = 'ledger_vers
 _HAS_LEDGER: Final = "SELECT to_regclass('reconcile.setting') IS NOT NULL"
 
 
-def script() -> str:
+def script(kinds: Kinds) -> str:
     """The whole installation as one SQL script, for people who apply migrations themselves."""
+    own = "".join(f"{sql};\n" for _, sql in _own(kinds))
     return (
         "-- What reconcile needs: run it once, as the owner of the tables; it is safe to repeat.\n"
         "BEGIN;\nSET LOCAL search_path = public;\n\n"
-        f"{_read('tracking')}\n{_read('ledger')}\nCOMMIT;\n"
+        f"{_read('tracking')}\n{own}{_read('ledger')}\nCOMMIT;\n"
     )
 
 
-def install(connection: Connection) -> list[str]:
+def install(connection: Connection, kinds: Kinds) -> list[str]:
     """Install what is missing, in one transaction; says what, one line each.
 
     Raises SchemaMismatchError where the platform's tables or the server's version do not do,
@@ -68,10 +73,37 @@ def install(connection: Connection) -> list[str]:
         ]
         if done:
             connection.execute(_read("tracking").encode())
+        for kind, sql in _own(kinds):
+            table = inspect(connection, ((kind.db_schema, kind.table),)).get(
+                (kind.db_schema, kind.table)
+            )
+            assert kind.owner is not None
+            if table and {kind.owner.agent, kind.owner.organization} - table.columns.keys():
+                connection.execute(sql.encode())
+                done.append(f"tracking columns on {kind.table}")
         if not _has_ledger(connection):
             connection.execute(_read("ledger").encode())
             done.append(f"ledger (schema reconcile), version {LEDGER_VERSION}")
     return done
+
+
+def _own(kinds: Kinds) -> list[tuple[Kind, str]]:
+    """Kinds of one's own that have tracking columns, and the statement that adds them."""
+    return [
+        (
+            kind,
+            f"ALTER TABLE IF EXISTS {_quoted(kind.db_schema)}.{_quoted(kind.table)}\n"
+            f"    ADD COLUMN IF NOT EXISTS {_quoted(kind.owner.agent)} text,\n"
+            f"    ADD COLUMN IF NOT EXISTS {_quoted(kind.owner.organization)} text",
+        )
+        for kind in kinds
+        if kind.owner and (kind.db_schema, kind.table) not in _BUILT_IN
+    ]
+
+
+def _quoted(text: str) -> str:
+    """A name as PostgreSQL reads it, whatever is in it."""
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _tables(connection: Connection) -> dict[str, set[str]]:

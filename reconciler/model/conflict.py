@@ -107,6 +107,7 @@ class Incomplete(Noun):
     """The template's row cannot be placed as it is, because of this column.
 
     empty         it is null, and the row is nothing without it
+    not_its_own   it points at a version of another row
     bad_schedule  it is not a cron schedule
     """
 
@@ -114,7 +115,7 @@ class Incomplete(Noun):
     address: Address
     target: str
     column: str
-    wrong: Literal["empty", "bad_schedule"]
+    wrong: Literal["empty", "not_its_own", "bad_schedule"]
     value: Value = None
 
 

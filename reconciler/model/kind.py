@@ -184,7 +184,8 @@ class Kind(Noun):
         """
         if self.history:
             return frozenset(self.flags)
-        names = {column.name for column in self.compared}
+        # A tenant's reference may have to wait for what it points at; then it is set at create.
+        names = {column.name for column in (*self.compared, *self.references)}
         names.update(stamp.column for stamp in self.stamps if stamp.on == "write")
         names.update(retire.column for retire in self.retire)
         names.update(self._computed)

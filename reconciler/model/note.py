@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
+from reconciler.model.value import Value
 
 
 class DeletedByTenant(Noun):
@@ -98,7 +99,8 @@ class Deferred(Noun):
 class Held(Noun):
     """The current version stays the one that it is, since the template's is not placed here.
 
-    `column` is the pointer, `refers_to` the version that the template points at.
+    `column` is the pointer, `refers_to` the version that the template points at, and `stays` what
+    the row goes on pointing at: nothing, where the tenant deleted that version.
     """
 
     about: Literal["held"] = "held"
@@ -106,6 +108,16 @@ class Held(Noun):
     targets: tuple[str, ...]
     column: str
     refers_to: Address
+    stays: Value = None
+
+
+class RewrittenPast(Noun):
+    """The template changed an old version under its number: what was placed stays, as history."""
+
+    about: Literal["rewritten_past"] = "rewritten_past"
+    address: Address
+    targets: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 class SuspectQuery(Noun):
@@ -135,6 +147,7 @@ Note = Annotated[
     | NoBase
     | Deferred
     | Held
+    | RewrittenPast
     | SuspectQuery,
     Field(discriminator="about"),
 ]

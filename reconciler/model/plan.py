@@ -32,12 +32,16 @@ class Resolution(Noun):
 
 
 class Request(Noun):
-    """What was asked for, as it was typed: enough to make the plan again."""
+    """What was asked for, as it was typed: enough to make the plan again.
+
+    kinds  the directory of kinds of one's own, as it was named
+    """
 
     template: str
     targets: tuple[str, ...]
     actor: str | None = None
     name: str | None = None
+    kinds: str | None = None
     resolutions: tuple[Resolution, ...] = ()
 
     def command(self) -> list[str]:
@@ -47,6 +51,7 @@ class Request(Noun):
             words += ["--target", target]
         words += ["--as", self.actor] if self.actor else []
         words += ["--name", self.name] if self.name else []
+        words += ["--kinds", self.kinds] if self.kinds else []
         for resolution in self.resolutions:
             words += [f"--{resolution.action}", str(resolution.address)]
         return words

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Final
 
 from pydantic import TypeAdapter
 
 from reconciler.database.connection import Connection, Rows, run
 from reconciler.database.opening import Opening
+from reconciler.database.platform import Fixed
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
 from reconciler.model.canonical import parse
@@ -32,6 +34,11 @@ from reconciler.sql.uniqueness import speaks_of
 
 _VALUES = TypeAdapter(Values)
 
+# The planner takes the list of targets for short, and what they have for one row, where there
+# are no statistics yet: after a first install its nested loops would take minutes.
+_FEW: Final = 10
+_MANY_TARGETS: Final = Fixed("SELECT set_config('enable_nestloop', 'off', true)")
+
 
 @dataclass(frozen=True)
 class About:
@@ -50,7 +57,10 @@ class About:
             Blank.TARGETS: list(self.targets),
             Blank.NAME: self.name,
         }
-        return run(connection, [statement.filled(blanks) for statement in statements])
+        asked = [statement.filled(blanks) for statement in statements]
+        if len(self.targets) <= _FEW:
+            return run(connection, asked)
+        return run(connection, [_MANY_TARGETS, *asked])[1:]
 
 
 def ask(

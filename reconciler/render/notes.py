@@ -14,11 +14,13 @@ from reconciler.model.note import (
     NoBase,
     Note,
     Orphaned,
+    RewrittenPast,
     Skipped,
     SuspectQuery,
     Unlinked,
     WithParent,
 )
+from reconciler.model.value import Ref
 from reconciler.render.words import Say, count, row
 
 
@@ -50,7 +52,10 @@ def title(group: Sequence[Note], say: Say) -> str:
         case Deferred():
             return f"{rows} deferred, since it is not clear to which row {belong}"
         case Held():
-            return f"{count(number, 'current version')} kept, since the template's is not placed"
+            pointers = count(number, "pointer")
+            return f"{pointers} left alone, since the template's version is not placed"
+        case RewrittenPast():
+            return f"{count(number, 'old version')} rewritten in the template, and kept as placed"
         case SuspectQuery():
             queries = count(len(group), "query", "queries")
             return f"{queries} {_suspicion(first, len(group) == 1)}"
@@ -73,7 +78,15 @@ def detail(note: Note, say: Say) -> str:
         case Deferred():
             return f"more than one {say(row(note.refers_to))}"
         case Held():
-            return f"{say(note.column)}: the template's is {say(row(note.refers_to))}"
+            if not isinstance(note.stays, Ref):
+                stays = "points at nothing"
+            elif note.stays.own or note.stays.ref == note.refers_to:
+                stays = f"stays at the tenant's own {say(row(note.stays.ref))}"
+            else:
+                stays = f"stays at {say(row(note.stays.ref))}"
+            return f"{say(note.column)} {stays}: the template's is {say(row(note.refers_to))}"
+        case RewrittenPast():
+            return ", ".join(map(say, note.columns))
         case SuspectQuery():
             place = f" {say(note.path)}" if note.path else ""
             return f"{say(note.column)}{place}: {say(note.detail)}"
@@ -88,8 +101,8 @@ def _suspicion(note: SuspectQuery, one: bool) -> str:
         case "other_organization":
             return f"that {'names' if one else 'name'} another organisation"
         case "other_table":
-            return f"that {'reads' if one else 'read'} a table which its kind does not list"
+            return f"that {'reads' if one else 'read'} what its kind does not list"
         case "unparsable":
-            return f"that {'is' if one else 'are'} not readable as SQL"
+            return f"that {'is' if one else 'are'} not one readable query"
         case _:
             assert_never(note.problem)

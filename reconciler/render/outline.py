@@ -28,6 +28,7 @@ from reconciler.model.note import (
     NoBase,
     Note,
     Orphaned,
+    RewrittenPast,
     Skipped,
     SuspectQuery,
     Unlinked,
@@ -187,6 +188,7 @@ def _matter(note: Note) -> Sequence[Hashable]:
             | WithParent()
             | NeedlessFlag()
             | Held()
+            | RewrittenPast()
         ):
             return (note.about,)
         case Skipped():

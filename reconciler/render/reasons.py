@@ -28,8 +28,9 @@ from reconciler.render.words import Say, day, row
 
 # True of every row that belongs to another one, be it a version or a rule.
 _NOT_ADOPTABLE: Final = (
-    "A row that belongs to another one cannot be taken over, so what the tenant wrote stays. Once "
-    "the template's is skipped, a current version that would move to it stays where it is."
+    "Such a row goes with the row that it belongs to, and cannot be taken over by itself: what the "
+    "tenant wrote stays, number and all. With the template's skipped, a pointer that would move to "
+    "it stays where it is."
 )
 
 
@@ -152,10 +153,12 @@ def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
             return _by_hand("Let it arrive", "settle the row that it points at"), leave
         case EditedBoth():
             theirs = Remedy("Take the template's", flags("adopt"), "the template's value wins")
-            return theirs, leave
+            ours = Remedy("Keep the target's", flags("skip"), "what else changed arrives")
+            return theirs, ours
         case RewrittenVersion():
             same = Remedy("Keep as it is", flags("skip"), "the target keeps its version")
-            return _by_hand("Publish it", "in the template, give the change a new number"), same
+            what = "in the template, give the change a new number and this one its old content"
+            return _by_hand("Publish it", what), same
         case Incomplete():
             return _by_hand("Correct it", "give the template's row a right value"), keep
         case _:
@@ -165,7 +168,10 @@ def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
 def _wrong(conflict: Incomplete, say: Say) -> str:
     match conflict.wrong:
         case "empty":
-            return "is empty in the template, and a row without it is only half a row"
+            return "points at nothing in the template, and a row without it is only half a row"
+        case "not_its_own":
+            other = _pointee(conflict.value, say)
+            return f"points in the template at {other}, a version of another row"
         case "bad_schedule":
             text = conflict.value if isinstance(conflict.value, str) else ""
             problem = schedule.problem(text)

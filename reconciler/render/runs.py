@@ -18,7 +18,11 @@ def explain(plan: Plan, kind: str) -> Explain:
 
     def explained(column: str, value: Value) -> str:
         text = _schedule(plan, kind, column, value)
-        return "; ".join(filter(None, [_words(text), _next(plan, text)])) if text else ""
+        if not text:
+            return ""
+        # Whether one is paused is the tenant's to say, so a plan does not know.
+        paused = "what is paused stays paused"
+        return "; ".join(filter(None, [_words(text), _next(plan, text), paused]))
 
     return explained
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.model.canonical import canonical
+from reconciler.model.canonical import Number, canonical, parse
 from reconciler.model.change import FieldChange, Operation
 from reconciler.model.value import Json
-from reconciler.render import escape, layout
+from reconciler.render import escape, layout, prose
 from reconciler.render.layout import Line
 
 
@@ -86,10 +86,28 @@ def _in_list(here: list[Any], last: str, operation: Operation) -> Step:
     return Step("~", operation.path, (old, new))
 
 
+def _inside(step: Step, *, width: int, verbose: bool) -> list[Line] | None:
+    """How a text of several lines became another, where both are JSON strings."""
+    if len(step.values) != 2:
+        return None
+    old, new = (parse(value) for value in step.values)
+    if not (isinstance(old, str) and isinstance(new, str)):
+        return None
+    if isinstance(old, Number) or isinstance(new, Number):
+        return None
+    return prose.changed(old, new, width=width - 2, verbose=verbose)
+
+
 def lines(carried_out: Sequence[Step], *, width: int, verbose: bool) -> Iterator[Line]:
     """The operations as lines, the pointers below each other."""
     names = layout.padded([step.pointer for step in carried_out])
     for step, name in zip(carried_out, names, strict=True):
+        text = _inside(step, width=width, verbose=verbose)
+        if text is not None:
+            amount, *inside = text
+            yield Line(step.symbol, f"{name}   {amount.text}", 2)
+            yield from (Line(line.symbol, line.text, line.indent + 2) for line in inside)
+            continue
         room = layout.room(width - len(name) - 7, verbose)
         texts: tuple[str, ...]
         if len(step.values) == 2:

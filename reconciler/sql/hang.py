@@ -9,15 +9,18 @@ from sqlglot import exp
 
 from reconciler.model.kind import Column
 from reconciler.sql.contents import Contents, after, as_cte, part
+from reconciler.sql.history import is_placed, placement
 from reconciler.sql.resolve import Resolver, join_rows
 from reconciler.sql.tree import (
     Parameters,
     Statement,
     any_of,
+    as_text,
     column,
     is_null,
     is_ours,
     is_true,
+    left,
 )
 
 
@@ -61,8 +64,18 @@ def references(changes: Contents, reference: Column) -> Statement:
         },
     )
     tree, found = resolver.referred(reference, changes.placed(asked))
+    missing = is_null(found)
+    other = changes.sources.kinds[str(reference.references)]
+    if other.history:
+        # The number may be the same, and the version another one: the tenant's.
+        organization = column("p", "organization_id")
+        keys = [column("c", text) for text in resolver.parts(reference)]
+        tree = tree.join(left(*placement(other, keys, organization, "placed")), copy=False)
+        placed = column("placed", "row_id")
+        ours = is_placed(other, keys, organization, as_text(found), placed)
+        missing = any_of((missing, exp.not_(ours, copy=False)))
     tree = tree.select(column("p", "organization_id"), column("p", "content"), copy=False).where(
-        is_null(found), copy=False
+        missing, copy=False
     )
     return Statement(
         f"check what {changes.kind.name} rows refer to", as_cte(tree, contents), asked.taken()

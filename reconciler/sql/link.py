@@ -11,10 +11,24 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from reconciler.kinds.order import deferred
+from reconciler.model.address import Address
 from reconciler.model.change import Create
 from reconciler.model.kind import Column, Kind
-from reconciler.sql.contents import AnyChange, Contents, as_cte, changed, referred
-from reconciler.sql.tree import Parameters, Statement, column, equal, is_true
+from reconciler.model.value import Ref
+from reconciler.sql.contents import AnyChange, Contents, as_cte, referred
+from reconciler.sql.tree import (
+    Parameters,
+    Statement,
+    aliased,
+    all_of,
+    column,
+    equal,
+    inner,
+    is_true,
+    name,
+    rows_of,
+    table,
+)
 from reconciler.sql.write import Writer, updated
 
 
@@ -50,56 +64,96 @@ def _link(writer: Writer, changes: Contents, reference: Column) -> Statement:
     )
 
 
+def lock_flagged(writer: Writer, updates: Contents) -> Iterator[Statement]:
+    """Lock the children whose flag will go down, so that no other can get it meanwhile."""
+    for reference in updates.kind.references:
+        leaving = _leaving(updates, reference)
+        if not reference.flag or not leaving.changes:
+            continue
+        child = _child(writer, reference)
+        asked = Parameters()
+        contents, places, conditions = _children(writer, leaving, reference, asked, up=False)
+        found = places.select(aliased(column("t", child.id), "id"), copy=False)
+        found = found.join(
+            inner(table(child.db_schema, child.table, "t"), all_of(conditions)), copy=False
+        ).order_by(column("t", child.id), copy=False)
+        found.set("locks", [exp.Lock(update=True, key=True, expressions=[rows_of("t")])])
+        tree = exp.select(exp.Count(this=exp.Star()), copy=False).from_(
+            found.subquery(name("locked"), copy=False), copy=False
+        )
+        serves = f"lock {updates.kind.name}.{reference.name}"
+        yield Statement(serves, as_cte(tree, contents), asked.taken(), leaving.rows)
+
+
 def _flag(
     writer: Writer, changes: Contents, reference: Column, concerned: tuple[AnyChange, ...]
 ) -> Iterator[Statement]:
-    assert reference.references is not None
-    child = writer.sources.kinds[reference.references]
-    moved = tuple(
-        change
-        for change in changes.changes
-        if not isinstance(change, Create) and reference.name in changed((change,))
-    )
-    if moved:
-        some = Contents(changes.kind, moved, changes.sources)
-        yield _set(writer, some, reference, child, up=False)
+    leaving = _leaving(changes, reference)
+    if leaving.changes:
+        yield _set(writer, leaving, reference, up=False)
     if concerned:
         some = Contents(changes.kind, concerned, changes.sources)
-        yield _set(writer, some, reference, child, up=True)
+        yield _set(writer, some, reference, up=True)
 
 
-def _set(
-    writer: Writer, changes: Contents, reference: Column, child: Kind, *, up: bool
-) -> Statement:
-    """Take the flag of all children of these rows down, or put it up on the one that is meant."""
-    assert reference.flag is not None
+def _leaving(changes: Contents, reference: Column) -> Contents:
+    """The changes that take a flag away from a child."""
+    leaving = tuple(change for change in changes.changes if _before(change, reference.name))
+    return Contents(changes.kind, leaving, changes.sources)
+
+
+def _child(writer: Writer, reference: Column) -> Kind:
+    return writer.sources.kinds[str(reference.references)]
+
+
+def _set(writer: Writer, changes: Contents, reference: Column, *, up: bool) -> Statement:
+    """Put the flag up on the child that is meant, or take it down from the one that has it."""
+    child = _child(writer, reference)
     asked = Parameters()
-    own = len(child.key)
-    wanted = [f"current{place}" for place in range(own)]
-    carried = {
-        text: [_aimed(change, reference, place - own) for change in changes.changes]
-        for place, text in enumerate(wanted)
-    }
-    contents = changes.select(asked, carried if up else {})
-    places, within = writer.resolver.within(child, changes.placed(asked))
-    conditions = [equal(column("t", text), value) for text, value in within]
-    if up:
-        conditions += [
-            equal(column("t", text), writer.resolver.typed(child, text, column("c", key)))
-            for text, key in zip(child.key, wanted, strict=True)
-        ]
-        conditions.append(writer.sources.rows(child, "t", "target").live)
-    else:
-        conditions.append(is_true(column("t", reference.flag)))
-    tree = updated(child, [(reference.flag, exp.true() if up else exp.false())], places, conditions)
+    contents, places, conditions = _children(writer, changes, reference, asked, up=up)
+    flag = [(str(reference.flag), exp.true() if up else exp.false())]
     return Statement(
         f"{'mark' if up else 'unmark'} {changes.kind.name}.{reference.name}",
-        as_cte(tree, contents),
+        as_cte(updated(child, flag, places, conditions), contents),
         asked.taken(),
-        changes.rows if up else None,
+        changes.rows,
     )
 
 
-def _aimed(change: AnyChange, reference: Column, place: int) -> str | None:
-    aim = referred(change, reference.name)
+def _children(
+    writer: Writer, changes: Contents, reference: Column, asked: Parameters, *, up: bool
+) -> tuple[exp.Select, exp.Select, list[exp.Expr]]:
+    """The contents, the places, and which child `t` is meant: the next one, or the one before."""
+    child = _child(writer, reference)
+    aim = referred if up else _before
+    own = len(child.key)
+    names = [f"current{place}" for place in range(own)]
+    carried = {
+        text: [_part(aim(change, reference.name), place - own) for change in changes.changes]
+        for place, text in enumerate(names)
+    }
+    contents = changes.select(asked, carried)
+    places, within = writer.resolver.within(child, changes.placed(asked))
+    conditions = [equal(column("t", text), value) for text, value in within]
+    conditions += [
+        equal(column("t", text), writer.resolver.typed(child, text, column("c", key)))
+        for text, key in zip(child.key, names, strict=True)
+    ]
+    if up:
+        conditions.append(writer.sources.rows(child, "t", "target").live)
+    else:
+        conditions.append(is_true(column("t", str(reference.flag))))
+    return contents, places, conditions
+
+
+def _before(change: AnyChange, reference: str) -> Address | None:
+    """What a reference pointed at that a change moves."""
+    if isinstance(change, Create):
+        return None
+    moved = (field.before for field in change.fields if field.column == reference)
+    value = next(moved, None)
+    return value.ref if isinstance(value, Ref) else None
+
+
+def _part(aim: Address | None, place: int) -> str | None:
     return aim.key[place] if aim else None

@@ -37,7 +37,7 @@ from reconciler.sql.tree import (
     with_alias,
 )
 from reconciler.sql.uniqueness import speaks_of
-from reconciler.sql.wanted import belonged_to, current
+from reconciler.sql.wanted import current, pointed_at
 
 
 class Questions:
@@ -169,6 +169,7 @@ class Questions:
             (
                 equal(as_text(column("o", kind.scope)), organization),
                 *(same(column("o", key), moved(column("t", key))) for key in own),
+                *([with_alias(parse_predicate(kind.where), "o")] if kind.where else []),
             )
         )
         # Its own dead row may be in the way of a new one, too.
@@ -243,10 +244,13 @@ class Questions:
             source.included,
             *(not_null(key) for key in source.keys),
         ]
-        if source.kind.installs:
+        root = source.kind
+        while root.parent:
+            root = self.sources.kinds[root.parent.kind]
+        if root.installs:
             conditions.append(equal(source.keys[0], asked.add(Blank.AGENT, "text")))
         if not source.kind.mirrored:
-            conditions.append(belonged_to(self.sources, source))
+            conditions.append(pointed_at(self.sources, source))
         return all_of(conditions)
 
     def of_targets(self, source: Source, asked: Parameters) -> exp.Expr:

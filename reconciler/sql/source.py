@@ -118,7 +118,11 @@ class Sources:
         elif kind.parent is not None:
             above = self.rows(self.kinds[kind.parent.kind], f"{alias}_up", side, orphaned=orphaned)
             same_row = equal(column(above.alias, above.kind.id), column(alias, kind.parent.column))
-            condition = all_of((same_row, above.of_kind if orphaned else above.live))
+            conditions = [same_row, above.of_kind if orphaned else above.live]
+            if scope is not None and kind.mirrored:
+                # What hangs on a row of another organisation has no address in this one.
+                conditions.append(equal(above.scope, as_text(column(alias, str(kind.scope)))))
+            condition = all_of(conditions)
             joins = (Join(above.table, condition, optional=False), *above.joins)
             keys = [*above.keys, *keys]
             included.append(above.included)
@@ -166,7 +170,9 @@ class Sources:
                 placed = column(f"{other.alias}_placed", "row_id")
                 ours = is_placed(other.kind, other.keys, source.scope, as_text(row_id), placed)
                 outside.append(exp.If(this=exp.not_(ours, copy=False), true=literal("")))
-            found = when(not_null(row_id), _address(exp.Case(ifs=outside), other.keys))
+            named = [] if other.kind.installs else [not_null(key) for key in other.keys]
+            there = all_of((not_null(row_id), *named))
+            found = when(there, _address(exp.Case(ifs=outside), other.keys))
             if managed.itself and side == "template":
                 return exp.Coalesce(this=found, expressions=[_address(exp.null(), source.keys)])
             return found

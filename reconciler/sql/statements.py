@@ -14,7 +14,7 @@ from reconciler.model.plan import Plan
 from reconciler.schedule import next_runs
 from reconciler.sql.contents import AnyChange, Contents, referred
 from reconciler.sql.hang import parents, references
-from reconciler.sql.link import links
+from reconciler.sql.link import links, lock_flagged
 from reconciler.sql.remember import place, remembered
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
@@ -76,7 +76,11 @@ class Script:
 
     def locks(self) -> list[Statement]:
         """Lock the rows that will be updated."""
-        return [lock(updates) for _, updates in self._groups() if updates.changes]
+        found = []
+        for _, updates in self._groups():
+            if updates.changes:
+                found += [lock(updates), *lock_flagged(self.writer, updates)]
+        return found
 
     def checks(self) -> list[Check]:
         """What must still hold, once the locks are held."""

@@ -17,13 +17,13 @@ def current(sources: Sources, source: Source, asked: Parameters) -> exp.Expr:
     if kind.history is None or kind.history.keep == "all":
         return exp.true()
     flagged = [is_true(column(source.alias, flag)) for flag in kind.flags]
-    pointed_at = [
+    pointing = [
         _points(sources, other, reference, source, asked.add(Blank.ORGANIZATION, "text"))
         for other in sources.kinds.values()
         for reference in other.references
         if reference.references == kind.name and not reference.flag
     ]
-    return any_of((*flagged, *pointed_at))
+    return any_of((*flagged, *pointing))
 
 
 def _points(
@@ -41,9 +41,18 @@ def _points(
     )
 
 
-def belonged_to(sources: Sources, source: Source) -> exp.Expr:
-    """Whether something that is mirrored belongs to a row that is not."""
-    return any_of(
+def pointed_at(sources: Sources, source: Source) -> exp.Expr:
+    """Whether something that is mirrored belongs to, or refers to, a row that is not."""
+    referring = (
+        _any(
+            sources.rows(other, "b", "template"),
+            (equal(column("b", reference.name), column(source.alias, source.kind.id)),),
+        )
+        for other in sources.kinds.values()
+        for reference in other.references
+        if reference.references == source.kind.name and not reference.flag
+    )
+    children = (
         _any(
             sources.rows(child, "b", "template", orphaned=True),
             (equal(column("b", child.parent.column), column(source.alias, source.kind.id)),),
@@ -51,6 +60,7 @@ def belonged_to(sources: Sources, source: Source) -> exp.Expr:
         for child in sources.kinds.values()
         if child.parent and child.parent.kind == source.kind.name
     )
+    return any_of((*children, *referring))
 
 
 def _any(rows: Source, conditions: Iterable[exp.Expr]) -> exp.Expr:

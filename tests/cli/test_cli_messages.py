@@ -110,13 +110,13 @@ def test_an_interrupt_says_what_became_of_the_database(
 def test_init_prints_or_installs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(library, "init_script", lambda: "CREATE ...;\n")
-    monkeypatch.setattr(library, "init", lambda database: [f"a ledger in {database}"])
+    monkeypatch.setattr(library, "init_script", lambda kinds: f"CREATE {kinds};\n")
+    monkeypatch.setattr(library, "init", lambda database, kinds: [f"{kinds} in {database}"])
     assert main(["init", "--print"]) == 0
-    assert capsys.readouterr().out == "CREATE ...;\n"
-    assert main(["init", "--database-url", "here"]) == 0
-    assert capsys.readouterr().out == "Installed a ledger in here\n"
-    monkeypatch.setattr(library, "init", lambda database: [])
+    assert capsys.readouterr().out == "CREATE None;\n"
+    assert main(["init", "--database-url", "here", "--kinds", "mine"]) == 0
+    assert capsys.readouterr().out == "Installed mine in here\n"
+    monkeypatch.setattr(library, "init", lambda database, kinds: [])
     assert main(["init"]) == 0
     assert capsys.readouterr().out == "Everything is installed already.\n"
 

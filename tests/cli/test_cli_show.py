@@ -100,8 +100,8 @@ def test_kinds_lists_tables_columns_and_order(capsys: pytest.CaptureFixture[str]
         "parent    watcher, by watcher_id",
     ):
         assert said in out
-    assert re.search(r"^\d+\. relationship_rule +in relationship_type$", out, re.MULTILINE)
-    assert re.search(r"^\d+\. watcher +.*-> watcher_version \(second step\)$", out, re.MULTILINE)
+    assert re.search(r"^ *\d+\. relationship_rule +in relationship_type$", out, re.MULTILINE)
+    assert re.search(r"^ *\d+\. watcher +.*-> watcher_version \(second step\)$", out, re.MULTILINE)
 
 
 def test_kinds_as_json(capsys: pytest.CaptureFixture[str]) -> None:
