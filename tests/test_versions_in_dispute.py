@@ -80,3 +80,14 @@ def test_a_version_that_both_changed_is_not_written_over(publisher: Publisher) -
     assert ("kept_edit", "watcher_version.w/1") in noted(plan)
     rewrite(publisher, publisher.tenant, 1, "theirs")
     publisher.settled()
+
+
+def test_a_version_in_the_way_says_who_wrote_it(publisher: Publisher) -> None:
+    watcher = publisher.watcher()
+    publisher.install()
+    publisher.version(publisher.found()["id"], 2, prompt="mine")
+    publisher.version(watcher, 2)
+    (conflict,) = publisher.plan().conflicts
+    assert (conflict.reason, conflict.address) == ("user_authored", "watcher_version.w/2")
+    assert conflict.author.user_id == "user_ana"
+    assert conflict.author.at

@@ -54,12 +54,14 @@ def _publish(
                 INSERT INTO watcher_versions (watcher_id, version, name, description,
                     change_notes, prompt, extraction_schema, sources_schema, keying_config,
                     json_template, classifiers, required_source_types, recommended_source_types,
-                    reactions_guidance, condensation_prompt, condensation_window_count, created_by)
+                    reactions_guidance, condensation_prompt, condensation_window_count, created_by,
+                    created_at)
                 SELECT v.watcher_id, {number}, v.name, v.description, '{notes}',
                     replace(v.prompt, '{before}', '{after}'), v.extraction_schema,
                     v.sources_schema, v.keying_config, v.json_template, v.classifiers,
                     v.required_source_types, v.recommended_source_types, v.reactions_guidance,
-                    v.condensation_prompt, v.condensation_window_count, v.created_by
+                    v.condensation_prompt, v.condensation_window_count, v.created_by,
+                    timestamptz '2026-10-30 09:00Z'
                 FROM watcher_versions v JOIN watchers w ON w.current_version_id = v.id
                 WHERE w.organization_id = '{organization}' AND w.slug = '{watcher}';
                 UPDATE watchers w SET current_version_id = v.id, version = {number}

@@ -214,6 +214,9 @@ def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
         )
     )
     told = any_of((foreign, dead))
+    if kind.owner is None and kind.parent is not None:
+        # A child that was not placed is somebody's own.
+        told = any_of((told, exp.not_(is_true(this_row.copy()), copy=False)))
     return (
         exp.select(
             aliased(organization, "organization_id"),
