@@ -91,3 +91,42 @@ def test_a_version_in_the_way_says_who_wrote_it(publisher: Publisher) -> None:
     assert (conflict.reason, conflict.address) == ("user_authored", "watcher_version.w/2")
     assert conflict.author.user_id == "user_ana"
     assert conflict.author.at
+
+
+def test_a_version_that_the_template_dropped_is_no_edit_of_the_tenants(
+    publisher: Publisher,
+) -> None:
+    watcher = publisher.watcher()
+    publisher.install()
+    publisher.version(watcher, 2)
+    publisher.world.sql(
+        "DELETE FROM watcher_versions WHERE watcher_id = %s AND version = 1", watcher
+    )
+    plan = publisher.plan()
+    assert plan.conflicts == ()
+    assert ("orphaned", "watcher_version.w/1") in noted(plan)
+    publisher.world.apply(plan)
+    assert publisher.found()["version"] == 2
+
+
+def test_the_number_follows_the_version_that_is_in_force(publisher: Publisher) -> None:
+    watcher = publisher.watcher()
+    publisher.install()
+    publisher.update(publisher.tenant, version=5)
+    assert noted(publisher.plan()) == [("kept_edit", "watcher.w")]
+    publisher.version(watcher, 2)
+    publisher.install()
+    assert publisher.found()["version"] == 2
+    publisher.settled()
+
+
+def test_what_was_never_applied_is_not_shown_as_what_is_replaced(publisher: Publisher) -> None:
+    watcher = publisher.watcher()
+    publisher.version(watcher, 2)
+    mine = publisher.watcher(organization_id=publisher.tenant)
+    publisher.world.sql("UPDATE watcher_versions SET prompt = 'mine' WHERE watcher_id = %s", mine)
+    (created,) = [
+        one for one in publisher.plan(adopt=["watcher.w"]).changes
+        if one.address == "watcher_version.w/2"
+    ]  # fmt: skip
+    assert created.predecessor is None

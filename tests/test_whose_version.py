@@ -138,6 +138,11 @@ def test_nothing_refers_to_a_row_that_is_there_twice(publisher: Publisher) -> No
         ("agent_id", Ref.model_validate({"ref": "agent.other"}), "not the installation"),
         ("watcher_group_id", Ref.model_validate({"ref": "watcher.a/b"}), "parts of its kind's"),
         ("schedule", "whenever", "not a cron schedule"),
+        (
+            "current_version_id",
+            Ref.model_validate({"ref": "watcher_version.other/1"}),
+            "child of another row",
+        ),
     ],
 )
 def test_a_plan_file_cannot_make_half_a_watcher(

@@ -216,5 +216,7 @@ def _value(
         yield f"{at}: {column.name} refers to a row that it cannot refer to"
     elif isinstance(value, Ref) and len(value.ref.key) != key_width(kinds[value.ref.kind], kinds):
         yield f"{at}: {column.name} refers to a key that does not have the parts of its kind's"
-    elif isinstance(value, Ref) and column.flag and value.ref.key[: len(at.key)] != at.key:
-        yield f"{at}: {column.name} is a child of another row"
+    elif isinstance(value, Ref) and value.ref != at:
+        above = parent_of(kinds[value.ref.kind], value.ref)
+        if above is not None and above.kind == at.kind and above != at:
+            yield f"{at}: {column.name} is a child of another row"

@@ -34,8 +34,8 @@ def compare(
     have: Values,
     base: Values | None,
     *,
+    is_own: Callable[..., bool] = lambda value, **_: isinstance(value, Ref) and value.own,
     owner: str | None = None,
-    is_own: Callable[[Value], bool] = lambda value: isinstance(value, Ref) and value.own,
     resolved: str | None = None,
 ) -> Comparison:
     """Compare the columns that the template may write, of a row that the agent `owner` owns.
@@ -61,7 +61,7 @@ def compare(
         known = base is not None and column.name in base
         was = base[column.name] if base is not None and known else None
         drifted = known and was != ours
-        edited = drifted or is_own(ours)
+        edited = drifted or is_own(ours, known=known)
         if (column.owner == "shared" or kind.history) and edited:
             if was == theirs:
                 found.kept[column.name] = theirs
@@ -76,14 +76,22 @@ def compare(
                 continue
             found.forced = True
         found.fields.append(change(column.name, ours, theirs, drift=drifted))
-    _follow(kind, found)
+    _follow(kind, found, wanted, have)
     return found
 
 
-def _follow(kind: Kind, found: Comparison) -> None:
+def _follow(kind: Kind, found: Comparison, wanted: Values, have: Values) -> None:
     """A column that follows a reference says nothing of its own where that one stays."""
-    edited = {column for column, *_ in found.edited}
     following = {column.name: column.follows for column in kind.compared if column.follows}
+    moving = {one.column for one in found.fields}
+    for name in following:
+        if following[name] in moving and name not in moving and wanted[name] != have[name]:
+            # Where the reference moves, what follows it is no question of its own.
+            found.fields.append(change(name, have[name], wanted[name], drift=True))
+            found.edited = [one for one in found.edited if one[0] != name]
+            found.kept.pop(name, None)
+            found.stays = [one for one in found.stays if one != name]
+    edited = {column for column, *_ in found.edited}
     found.edited = [one for one in found.edited if following.get(one[0]) not in edited]
     for one in list(found.fields):
         if following.get(one.column) in (*found.kept, *found.stays):

@@ -25,6 +25,7 @@ class Versions:
         rows = {row.address: row.values for row in snapshot.rows}
         self.known = {address: values for address, values in rows.items() if self._history(address)}
         self.placed: dict[tuple[Address, str], Values] = {}
+        self.applied: set[tuple[Address, str]] = set()
         self.in_force: dict[tuple[Address, str], list[Address]] = defaultdict(list)
         for state in snapshot.states:
             for organization in state.organizations:
@@ -39,7 +40,9 @@ class Versions:
         The one in force; where that is the tenant's own, or none, the one that was last applied.
         """
         for address in self.in_force.get((version, organization), ()):
-            values = self.placed.get((address, organization), self.known.get(address))
+            values = self.placed.get((address, organization))
+            if values is None and (address, organization) in self.applied:
+                values = self.known.get(address)
             if values is not None and address != version:
                 return address, values
         return None
@@ -54,6 +57,9 @@ class Versions:
             found = [address for address in (_here(have), _here(base)) if address]
             for organization in state.organizations:
                 self.in_force[to, organization] += found
+                # Only of what was applied is it known that it is the template's content.
+                if isinstance(base, Ref) and not base.own:
+                    self.applied.update((address, organization) for address in found)
 
     def _history(self, address: Address) -> bool:
         return self.kinds[address.kind].history is not None

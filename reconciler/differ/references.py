@@ -47,11 +47,16 @@ class Reach:
             return organizations & (self.missing[value.ref] | self.foreign[value.ref])
         return organizations & self.missing[value.ref]
 
-    def is_own(self, value: Value) -> bool:
-        """Whether a pointer is at a version that is not the template's: the tenant chose it."""
+    def is_own(self, value: Value, *, known: bool) -> bool:
+        """Whether a pointer is at a version that is not the template's: the tenant chose it.
+
+        Where the base is `known`, what the template no longer has may still be what was applied.
+        """
         if not isinstance(value, Ref) or not self.kinds[value.ref.kind].history:
             return False
-        return value.own or value.organization is not None or value.ref not in self.template
+        if value.own or value.organization is not None:
+            return True
+        return not known and value.ref not in self.template
 
     def fallback(self, column: Column, *, new: bool) -> Fallback:
         """What a reference of a new row, or of one that is there, becomes instead."""

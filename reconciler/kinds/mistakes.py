@@ -144,8 +144,13 @@ def _reference(kind: Kind, column: Column, other: Kind) -> Iterator[str]:
         yield "itself: means a row of the same kind"
     if column.installation and other.installs is None:
         yield f"installation: {other.name!r} is not the installed kind"
-    if column.flag and column.flag in (*(one.name for one in other.columns), *other.key):
+    listed = {other.id, *other.key, *(one.name for one in (*other.columns,))}
+    listed.update(stamp.column for stamp in other.stamps)
+    listed.update([other.parent.column] if other.parent else [])
+    if column.flag in listed:
         yield f"flag: {column.flag!r} is a column that {other.name!r} lists, too"
+    if sum(one.flag == column.flag for one in kind.columns if one.flag) > 1:
+        yield f"flag: {column.flag!r} stands twice"
     owned = other.parent is not None and other.parent.kind == kind.name
     if column.flag and not (owned and other.history):
         yield f"flag: {other.name!r} is no history of this kind"
