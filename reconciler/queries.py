@@ -18,6 +18,8 @@ from typing import Any, Final
 from sqlglot import Dialect, ParseError, Parser, Token, TokenType, exp, tokenize
 
 from reconciler.model.canonical import Number
+from reconciler.model.kind import Kind
+from reconciler.model.value import Json, Values
 
 LONGEST: Final = 100_000
 DIALECT: Final = "postgres"
@@ -197,3 +199,12 @@ def _shown(name: str) -> str:
     """A name in quotes where it would be another without them."""
     plain = "".join(c if c.isprintable() else f"\\{ord(c):04x}" for c in name).replace('"', '""')
     return name if re.fullmatch(r"[a-z_][a-z0-9_$]*", name) else f'"{plain}"'
+
+
+def inside(kind: Kind, values: Values) -> Iterator[tuple[str, str, Query]]:
+    """The SQL text in a row of a kind: column, JSON Pointer within it, and what it holds."""
+    for column in kind.columns:
+        value = values.get(column.name)
+        if column.queries is not None and isinstance(value, Json):
+            for path, text in texts(value.parsed(), column.queries.at):
+                yield column.name, path, inspect(text, column.queries.tables)

@@ -101,7 +101,7 @@ class _Apply:
         self.kinds = kinds
         self.lock_timeout = lock_timeout
         self.targets = [target.organization.id for target in plan.targets]
-        self.now = datetime.now(UTC)
+        self.now: datetime
         self.scope = Scope.of(kinds, frozenset(self.targets))
 
     def outcome(self) -> Outcome:

@@ -18,7 +18,6 @@ from typing import Final
 from sqlglot import exp
 
 from reconciler.database.connection import Connection, run
-from reconciler.database.fit import WHOLE
 from reconciler.database.opening import Opening
 from reconciler.database.platform import Fixed
 from reconciler.errors import ReconcilerError
@@ -113,8 +112,7 @@ def _tables(
     concerned: dict[tuple[str, str], dict[Kind, int]] = {}
     for kind in opening.kinds:
         identity = opening.catalog[kind.db_schema, kind.table].columns[kind.id]
-        counted = identity.sequence is not None or not identity.has_default
-        if kind.name in creates and identity.type in WHOLE and counted:
+        if kind.name in creates and identity.counted:
             concerned.setdefault((kind.db_schema, kind.table), {})[kind] = creates[kind.name]
     statements: list[Statement | Fixed] = []
     identities = []

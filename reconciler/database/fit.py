@@ -11,12 +11,9 @@ from reconciler.kinds.order import deferred
 from reconciler.kinds.predicate import columns_of
 from reconciler.kinds.release import as_in
 from reconciler.model.kind import Column, Kind
-from reconciler.model.table import Catalog, Table
+from reconciler.model.table import WHOLE, Catalog, Table
 
 Shapes = dict[str, dict[str, str]]
-
-# Types of ids that can be drawn from a sequence, or be one more than the largest.
-WHOLE: Final = ("smallint", "integer", "bigint")
 
 # An address is text, so a key must have one text for each value.
 _AMBIGUOUS_KEYS: Final = (
@@ -155,8 +152,7 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
     identity = table.columns[kind.id]
     if itself and identity.always:
         yield f"column {kind.id!r} refuses ids, and a row that points at itself must know its own"
-    counted = identity.type in WHOLE and (identity.sequence or not identity.has_default)
-    if itself and kind.mint is None and not counted:
+    if itself and kind.mint is None and not identity.counted:
         yield f"column {kind.id!r} cannot be drawn, and a row that points at itself must know it"
     null = {one.name for one in kind.columns if one.nullable or _may_be_null(one, kinds)}
     null.update(one.column for one in kind.next_run)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from reconciler.model.change import Adopt, Create, Update
 from reconciler.model.kind import Kind
 from reconciler.model.note import SuspectQuery
-from reconciler.model.value import Json
-from reconciler.queries import inspect, texts
+from reconciler.queries import Query, inside
 
 
 def suspects(
@@ -23,30 +22,27 @@ def suspects(
         if isinstance(change, Create)
         else {field.column: field.after for field in change.fields}
     )
-    for column in kind.columns:
-        value = values.get(column.name)
-        if column.queries is None or not isinstance(value, Json):
-            continue
-        for path, text in texts(value.parsed(), column.queries.at):
-
-            def suspect(problem: str, detail: str, targets: tuple[str, ...]) -> SuspectQuery:
-                return SuspectQuery.model_validate(
+    for column, path, query in inside(kind, values):
+        for problem, detail in _wrong(query, organizations):
+            named = problem == "other_organization"
+            targets = tuple(one for one in change.targets if not (named and one == detail))
+            if targets:
+                yield SuspectQuery.model_validate(
                     {
                         "address": change.address,
                         "targets": targets,
-                        "column": column.name,  # noqa: B023 (called before the loop goes on)
-                        "path": path,  # noqa: B023
+                        "column": column,
+                        "path": path,
                         "problem": problem,
                         "detail": detail,
                     }
                 )
 
-            query = inspect(text, column.queries.tables)
-            if query.problem is not None:
-                yield suspect("unparsable", query.problem, change.targets)
-            for table in query.tables:
-                yield suspect("other_table", table, change.targets)
-            for named in sorted(query.literals & organizations):
-                targets = tuple(target for target in change.targets if target != named)
-                if targets:
-                    yield suspect("other_organization", named, targets)
+
+def _wrong(query: Query, organizations: frozenset[str]) -> Iterator[tuple[str, str]]:
+    if query.problem is not None:
+        yield "unparsable", query.problem
+    for table in query.tables:
+        yield "other_table", table
+    for organization in sorted(query.literals & organizations):
+        yield "other_organization", organization

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from reconciler.model.base import Noun
+
+# Types of ids that can be drawn from a sequence, or be one more than the largest.
+WHOLE: Final = ("smallint", "integer", "bigint")
 
 
 class TableColumn(Noun):
@@ -19,6 +24,11 @@ class TableColumn(Noun):
     generated: bool
     sequence: str | None = None
     always: bool = False
+
+    @property
+    def counted(self) -> bool:
+        """Whether ids are whole numbers, from a sequence or one more than the last."""
+        return self.type in WHOLE and (self.sequence is not None or not self.has_default)
 
 
 class UniqueIndex(Noun):

@@ -6,7 +6,7 @@ meanwhile is seen whole or not at all, and each kind's questions travel in one r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from reconciler.database.connection import Connection, run, transaction
 from reconciler.database.fit import signed
@@ -20,10 +20,8 @@ from reconciler.database.platform import (
 )
 from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
-from reconciler.model.kind import Kind
 from reconciler.model.snapshot import Actor, Row, Snapshot, State
-from reconciler.model.value import Json
-from reconciler.queries import inspect, texts
+from reconciler.queries import inside
 from reconciler.reader.answers import About, ask, template_rows
 from reconciler.reader.decode import fingerprint
 from reconciler.sql.asking import Asking, asking
@@ -102,7 +100,8 @@ def _known(
         text
         for row in rows
         if row.address in moving
-        for text in _constants(named_kinds[row.address.kind], row)
+        for *_, query in inside(named_kinds[row.address.kind], row.values)
+        for text in query.literals
     }
     if constants:
         minted.append(asked.questions.organizations(sorted(constants)))
@@ -119,12 +118,3 @@ def _candidates(prefix: str, kind: str, about: About, seen: Sequence[State]) -> 
         for organization in state.organizations
         for attempt in range(ATTEMPTS)
     ]
-
-
-def _constants(kind: Kind, row: Row) -> Iterator[str]:
-    """The constants in the SQL text that a row holds."""
-    for managed in kind.columns:
-        value = row.values.get(managed.name)
-        if managed.queries is not None and isinstance(value, Json):
-            for _, text in texts(value.parsed(), managed.queries.at):
-                yield from inspect(text, managed.queries.tables).literals

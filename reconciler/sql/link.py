@@ -25,8 +25,7 @@ from reconciler.sql.tree import (
     equal,
     inner,
     is_true,
-    name,
-    rows_of,
+    locked,
     table,
 )
 from reconciler.sql.write import Writer, updated
@@ -77,12 +76,8 @@ def lock_flagged(writer: Writer, updates: Contents) -> Iterator[Statement]:
         found = found.join(
             inner(table(child.db_schema, child.table, "t"), all_of(conditions)), copy=False
         ).order_by(column("t", child.id), copy=False)
-        found.set("locks", [exp.Lock(update=True, key=True, expressions=[rows_of("t")])])
-        tree = exp.select(exp.Count(this=exp.Star()), copy=False).from_(
-            found.subquery(name("locked"), copy=False), copy=False
-        )
         serves = f"lock {updates.kind.name}.{reference.name}"
-        yield Statement(serves, as_cte(tree, contents), asked.taken(), leaving.rows)
+        yield Statement(serves, as_cte(locked(found), contents), asked.taken(), leaving.rows)
 
 
 def _flag(

@@ -211,6 +211,17 @@ def cross(other: exp.Expr) -> exp.Join:
     return exp.Join(this=other, kind="CROSS")
 
 
+def locked(found: exp.Select) -> exp.Select:
+    """Lock the rows `t` that are found, and give how many there are.
+
+    Tenants' rows may go on pointing at them: their foreign keys need no stronger lock.
+    """
+    found.set("locks", [exp.Lock(update=True, key=True, expressions=[rows_of("t")])])
+    return exp.select(exp.Count(this=exp.Star()), copy=False).from_(
+        found.subquery(name("locked"), copy=False), copy=False
+    )
+
+
 def rows_of(cte: str, alias: str | None = None) -> exp.Table:
     """The rows of a CTE."""
     called = exp.TableAlias(this=name(alias)) if alias else None

@@ -25,6 +25,7 @@ from reconciler.sql.tree import (
     is_null,
     is_ours,
     left,
+    locked,
     name,
     not_null,
     rows_of,
@@ -59,13 +60,11 @@ def lock(updates: Contents) -> Statement:
         .select(aliased(column("t", updates.kind.id), "id"), copy=False)
         .order_by(column("t", updates.kind.id), copy=False)
     )
-    # Tenants' rows may go on pointing at these: their foreign keys need no stronger lock.
-    found.set("locks", [exp.Lock(update=True, key=True, expressions=[rows_of("t")])])
-    tree = exp.select(exp.Count(this=exp.Star()), copy=False).from_(
-        found.subquery(name("locked"), copy=False), copy=False
-    )
     return Statement(
-        f"lock {updates.kind.name} rows", as_cte(tree, contents), asked.taken(), updates.rows
+        f"lock {updates.kind.name} rows",
+        as_cte(locked(found), contents),
+        asked.taken(),
+        updates.rows,
     )
 
 
