@@ -15,7 +15,7 @@ class Exit(IntEnum):
     """The exit codes of `reconcile`; the same numbers mean the same everywhere.
 
     `plan` uses DONE, ERROR, CHANGES (only with -detailed-exitcode) and CONFLICTS;
-    `apply` uses all but CHANGES.
+    `apply` uses all but CHANGES; `status` ends with CHANGES or CONFLICTS where something waits.
     """
 
     DONE = 0
@@ -113,5 +113,28 @@ class ScopeError(ReconcilerError):
     """The scope guard refused a statement; nothing was sent to the database."""
 
 
+class NotAppliedError(ReconcilerError):
+    """The connection was lost while committing, and the database rolled back.
+
+    Nothing was written, and the same plan can be applied again.
+    """
+
+
 class OutcomeUnknownError(ReconcilerError):
-    """The connection was lost while committing and the ledger could not be asked."""
+    """The connection was lost while committing, and what became of the plan is not known.
+
+    transaction_id  the transaction's (`pg_current_xact_id`), for `reconciler.outcome`
+    expected        the Outcome, if it was committed
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str,
+        transaction_id: str | None = None,
+        expected: Any = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.transaction_id = transaction_id
+        self.expected = expected

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from reconciler.kinds.predicate import parse_predicate
+from reconciler.kinds.predicate import parse_predicate, revived
 from reconciler.model.canonical import digest
 from reconciler.model.kind import (
+    Audit,
     Column,
+    Dependent,
     Exclusion,
     History,
     Installs,
@@ -83,6 +85,27 @@ class OwnerDeclaration(_Strict):
 
     agent: Name
     organization: Name
+
+
+class DependentDeclaration(_Strict):
+    """A table that is no kind, and whose rows use this kind's: this column holds their id."""
+
+    table: Name
+    db_schema: Annotated[Name, Field(alias="schema")] = "public"
+    column: Name
+    live: Annotated[str, AfterValidator(_predicate)] | None = None
+
+
+class AuditDeclaration(_Strict):
+    """A table of the platform's own that is told of each change, and its columns."""
+
+    table: Name
+    db_schema: Annotated[Name, Field(alias="schema")] = "public"
+    row: Name
+    action: Name
+    actor: Name
+    before: Name
+    after: Name
 
 
 class QueriesDeclaration(_Strict):
@@ -166,6 +189,8 @@ class Declaration(_Strict):
     owner: OwnerDeclaration | None = None
     exclude: dict[Name, Annotated[str, AfterValidator(_prefix)]] = Field(default_factory=dict)
     optional: tuple[Name, ...] = ()
+    dependents: tuple[DependentDeclaration, ...] = ()
+    audit: AuditDeclaration | None = None
     columns: dict[Name, ColumnDeclaration] = Field(default_factory=dict)
     stamps: StampsDeclaration = Field(default_factory=StampsDeclaration)
 
@@ -194,11 +219,19 @@ class Declaration(_Strict):
             retire=tuple(
                 Retire(column=column, value=value) for column, value in self.retire.items()
             ),
+            revive=tuple(
+                Retire(column=column, value=value)
+                for column, value in (
+                    revived(self.live) if self.live and self.retire else {}
+                ).items()
+            ),
             owner=Owner(**self.owner.model_dump()) if self.owner else None,
             exclude=tuple(
                 Exclusion(column=column, prefix=prefix.removesuffix("..."))
                 for column, prefix in self.exclude.items()
             ),
+            audit=Audit(**self.audit.model_dump()) if self.audit else None,
+            dependents=tuple(Dependent(**one.model_dump()) for one in self.dependents),
             columns=tuple(
                 Column(name=name, optional=name in self.optional, **column.model_dump())
                 for name, column in self.columns.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.kinds.order import in_order
-from reconciler.kinds.predicate import columns_of, null_columns
+from reconciler.kinds.predicate import columns_of, null_columns, revived
 from reconciler.model.kind import Column, Kind
 
 
@@ -38,8 +38,18 @@ def within(given: Mapping[str, Any]) -> list[str]:
         mistakes.append("installs.name must be one of the columns")
     if "owner" in has and "parent" in has and "scope" not in has:
         mistakes.append("a row with a parent belongs to the parent's owner: leave out owner")
+    live = given.get("live")
+    before = _revived(live) if isinstance(live, str) else {}
+    for name in table("retire"):
+        if name not in before:
+            mistakes.append(
+                f"retire.{name}: live does not say what it was before (as: {name} = '...', or "
+                f"{name} IS NULL), so it could not be taken back"
+            )
     if given.get("mirrored") is False:
-        written = sorted(has & {"columns", "owner", "retire", "stamps", "history", "next_run"})
+        written = sorted(
+            has & {"columns", "owner", "retire", "stamps", "history", "next_run", "audit"}
+        )
         if written:
             mistakes.append(f"rows that are not mirrored are never written: {', '.join(written)}")
     elif not has & {"owner", "parent", "installs"}:
@@ -73,6 +83,14 @@ def within(given: Mapping[str, Any]) -> list[str]:
         if name not in (key or ()):
             mistakes.append(f"exclude: {name!r} is not part of the key")
     return mistakes
+
+
+def _revived(live: str) -> Mapping[str, str | None]:
+    try:
+        return revived(live)
+    except ValueError:
+        # Said where the condition itself is checked.
+        return {}
 
 
 def _columns(columns: Mapping[str, Any], next_run: Mapping[str, Any]) -> Iterator[str]:

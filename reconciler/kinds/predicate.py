@@ -75,3 +75,30 @@ def null_columns(text: str) -> frozenset[str]:
         and isinstance(condition.this, exp.Column)
         and isinstance(condition.expression, exp.Null)
     )
+
+
+def revived(text: str) -> dict[str, str | None]:
+    """The values, by column, without which no row can be live: a constant, or None for NULL.
+
+    What is only ruled out (`status <> 'archived'`) says nothing of what it would be instead.
+    """
+    tree = parse_predicate(text)
+    found: dict[str, str | None] = dict.fromkeys(null_columns(text))
+    for condition in tree.flatten() if isinstance(tree, exp.And) else (tree,):
+        wanted = _wanted(condition)
+        if wanted is not None:
+            found.update([wanted])
+    return found
+
+
+def _wanted(condition: exp.Expr) -> tuple[str, str] | None:
+    """The column and the constant of `a = 'x'`, `a IS TRUE`, `NOT a`."""
+    if isinstance(condition, exp.Not):
+        column = condition.this.unnest()
+        return (column.name, "false") if isinstance(column, exp.Column) else None
+    column, constant = condition.this, condition.expression
+    if not isinstance(condition, exp.EQ | exp.Is) or not isinstance(column, exp.Column):
+        return None
+    if isinstance(constant, exp.Boolean):
+        return column.name, "true" if constant.this else "false"
+    return (column.name, constant.name) if isinstance(constant, exp.Literal) else None

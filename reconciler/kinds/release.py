@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from reconciler.model.kind import Kind
+
+# Under this name a plan's shapes say that a kind's changes are told to an audit table.
+AUDITED: Final = "audit:table"
 
 
 def as_in(kind: Kind, columns: Collection[str], left_out: Collection[str]) -> Kind:

@@ -35,7 +35,10 @@ class Address(str):
         kind, dot, key = text.partition(".")
         if not (dot and kind):
             raise ValueError(f"{text!r} is not an address: write kind.key, as entity_type.account")
-        return cls.of(kind, tuple(unquote(part) for part in key.split("/")))
+        parts = tuple(unquote(part) for part in key.split("/"))
+        if any("\0" in part for part in (kind, *parts)):
+            raise ValueError(f"{text!r} is not an address: no text in PostgreSQL holds a NUL")
+        return cls.of(kind, parts)
 
     @property
     def kind(self) -> str:

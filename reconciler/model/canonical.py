@@ -106,6 +106,9 @@ def _write(value: Any, parts: list[str]) -> None:
                 parts.append(": ")
                 _write(value[key], parts)
             parts.append("}")
+        case Sequence() if all(type(item) is str for item in value):
+            # Ten thousand targets are listed in every change.
+            parts.append("[" + ", ".join(map(_quoted, value)) + "]")
         case Sequence():
             parts.append("[")
             for index, item in enumerate(value):
@@ -133,4 +136,9 @@ def pretty(value: Any, indent: str = "") -> str:
 
 def digest(value: Any) -> str:
     """The SHA-256 of a value's canonical text, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return digest_of(canonical(value))
+
+
+def digest_of(text: str) -> str:
+    """The SHA-256 of a canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()

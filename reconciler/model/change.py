@@ -8,7 +8,7 @@ from pydantic import Field
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
-from reconciler.model.snapshot import RowOwner
+from reconciler.model.snapshot import RowOwner, Standing
 from reconciler.model.value import Value, Values
 
 
@@ -55,35 +55,98 @@ class Create(Noun):
     predecessor: Predecessor | None = None
 
 
-class Update(Noun):
-    """A managed row whose compared columns differ; `before` is all of them.
+class _Rewrite(Noun):
+    """A row that is there, or has been.
 
-    `kept` are the shared columns in which the tenant's edit stays, with the template's value,
-    which the ledger must remember as the base.
+    before   all of its compared columns, `fields` what changes in them
+    kept     columns for which the ledger must remember another value than the row gets, as the
+             base: shared columns in which the tenant's edit stays, and seeds of the tenant's own
+    pinned   those of them that are the template's, and keep the tenant's values since the row was
+             adopted as it was
+    was      what the ledger said of the row
+    becomes  what it is to say of it, where that does not follow from the action
+    bases    what it remembered of the fields, where that is not what they were
     """
 
-    action: Literal["update"] = "update"
+    action: str
     address: Address
     targets: tuple[str, ...]
     before: Values
-    fields: tuple[FieldChange, ...]
+    fields: tuple[FieldChange, ...] = ()
     kept: Values = Field(default_factory=dict)
+    pinned: tuple[str, ...] = ()
+    was: Standing | None = None
+    becomes: Standing | None = None
+    bases: Values = Field(default_factory=dict)
 
 
-class Adopt(Noun):
+class Update(_Rewrite):
+    """A managed row whose compared columns differ."""
+
+    action: Literal["update"] = "update"
+
+
+class Adopt(_Rewrite):
     """A row of somebody else's that a person resolved to take over, by name.
 
-    `owner` is who owned it before: None for the tenant's own people. `kept` are pointers that
-    stay as they are, with the template's value, which the ledger must remember as the base.
+    `owner` is who owned it before: None for the tenant's own people.
     """
 
     action: Literal["adopt"] = "adopt"
-    address: Address
-    targets: tuple[str, ...]
     owner: RowOwner | None
-    before: Values
-    fields: tuple[FieldChange, ...]
-    kept: Values = Field(default_factory=dict)
 
 
-Change = Annotated[Create | Update | Adopt, Field(discriminator="action")]
+class Restore(_Rewrite):
+    """A retired row that comes back: the very same row, which `ids` name, one a target.
+
+    It was retired by a plan, or a person resolved that it comes back.
+    """
+
+    action: Literal["restore"] = "restore"
+    ids: tuple[str, ...]
+
+
+class Release(_Rewrite):
+    """A managed row that is given away: to the tenant's own people, or `to` another template.
+
+    because  asked       a person resolved that
+             in_use      the template is uninstalled, and something of the tenant's uses the row
+             edited      the template is uninstalled, and the tenant has edited the row
+             lasting     rows of this kind cannot be retired
+             handed_over the template is uninstalled, and another one of its organisation has it
+             undone      taking it over is undone
+    """
+
+    action: Literal["release"] = "release"
+    because: Literal["asked", "in_use", "edited", "lasting", "handed_over", "undone"]
+    to: RowOwner | None = None
+
+
+class Retire(_Rewrite):
+    """A managed row that goes out of use, as its kind declares; an installation is unlinked.
+
+    edited   columns in which the tenant's edit goes with it
+    created  what it was created with, where that is what is undone
+    ids      the rows, one a target, where they are known
+    """
+
+    action: Literal["retire"] = "retire"
+    ids: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    created: Values | None = None
+
+
+class Move(_Rewrite):
+    """A managed row that gets another name, and stays the same row: `source` is what it had.
+
+    Everything else in the plan goes by the new name, and so do `before` and `fields`.
+    """
+
+    action: Literal["move"] = "move"
+    source: Address
+
+
+Rewrite = Update | Adopt | Restore | Release | Retire | Move
+Change = Annotated[
+    Create | Update | Adopt | Restore | Release | Retire | Move, Field(discriminator="action")
+]

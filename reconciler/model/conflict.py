@@ -119,6 +119,46 @@ class Incomplete(Noun):
     value: Value = None
 
 
+class InUse(Noun):
+    """A row of ours that is to be retired, and that rows of the tenant's use.
+
+    uses  how many rows of each table do
+    """
+
+    reason: Literal["in_use"] = "in_use"
+    address: Address
+    target: str
+    uses: dict[str, int]
+
+
+class TouchedSince(Noun):
+    """What is to be undone is no longer as it was left.
+
+    changed  these fields are otherwise than the revision left them
+    owner    the row belongs to somebody else by now
+    gone     the row was retired or deleted
+    there    another row has its key by now
+    """
+
+    reason: Literal["touched_since"] = "touched_since"
+    address: Address
+    target: str
+    how: Literal["changed", "owner", "gone", "there"]
+    fields: tuple[FieldChange, ...] = ()
+    revision: int | None = None
+
+
+class Irreversible(Noun):
+    """What this column held before cannot be brought back: a plan does not know it, because it is a
+    secret, or a row that no template has.
+    """
+
+    reason: Literal["irreversible"] = "irreversible"
+    address: Address
+    target: str
+    column: str
+
+
 Conflict = Annotated[
     UserAuthored
     | ForeignOwner
@@ -128,6 +168,9 @@ Conflict = Annotated[
     | MissingReference
     | EditedBoth
     | RewrittenVersion
-    | Incomplete,
+    | Incomplete
+    | InUse
+    | TouchedSince
+    | Irreversible,
     Field(discriminator="reason"),
 ]

@@ -105,6 +105,36 @@ class Installs(Noun):
     name: str
 
 
+class Dependent(Noun):
+    """A table whose rows use a kind's rows: this column of it holds their id."""
+
+    table: str
+    db_schema: str
+    column: str
+    live: str | None
+
+
+class Audit(Noun):
+    """A table of the platform's own that keeps one row for each change of a kind's row.
+
+    row, action, actor    columns: the row's id; `create`, `update` or `delete`; the user
+    before, after         columns of type jsonb: the row's values, null where it is not there
+    """
+
+    table: str
+    db_schema: str
+    row: str
+    action: str
+    actor: str
+    before: str
+    after: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are written; all others have defaults."""
+        return (self.row, self.action, self.actor, self.before, self.after)
+
+
 class Exclusion(Noun):
     """Rows that are never mirrored: those whose column begins with this prefix."""
 
@@ -113,10 +143,12 @@ class Exclusion(Noun):
 
 
 class Retire(Noun):
-    """One column that is written to retire a row; `now` is the transaction's time."""
+    """One column that is written to retire a row, or to bring one back; `now` is the
+    transaction's time.
+    """
 
     column: str
-    value: str
+    value: str | None
 
 
 class Kind(Noun):
@@ -128,6 +160,9 @@ class Kind(Noun):
     history   set where the rows are versions
     flags     columns that say which child of its parent is the current one
     next_run  columns that are computed from a schedule
+    dependents  tables that are no kinds, and whose rows use this kind's
+    audit     the platform's own table that is told of each change
+    revive    the columns without whose values no row is live, which follow from `live`
     """
 
     name: str
@@ -148,8 +183,11 @@ class Kind(Noun):
     next_run: tuple[NextRun, ...] = ()
     live: str | None
     retire: tuple[Retire, ...]
+    revive: tuple[Retire, ...] = ()
     owner: Owner | None
     exclude: tuple[Exclusion, ...]
+    dependents: tuple[Dependent, ...] = ()
+    audit: Audit | None = None
     columns: tuple[Column, ...]
     stamps: tuple[Stamp, ...]
     digest: str
@@ -187,7 +225,7 @@ class Kind(Noun):
         # A tenant's reference may have to wait for what it points at; then it is set at create.
         names = {column.name for column in (*self.compared, *self.references)}
         names.update(stamp.column for stamp in self.stamps if stamp.on == "write")
-        names.update(retire.column for retire in self.retire)
+        names.update(one.column for one in (*self.retired, *self.revive))
         names.update(self._computed)
         if self.owner:
             names.update((self.owner.agent, self.owner.organization))
@@ -198,7 +236,7 @@ class Kind(Noun):
         """Every column of the table that an apply may write."""
         names = {self.id, *self.key, *(column.name for column in self.columns)} - self._flagged
         names.update(stamp.column for stamp in self.stamps)
-        names.update(retire.column for retire in self.retire)
+        names.update(one.column for one in (*self.retire, *self.revive))
         names.update(self._computed)
         if self.scope:
             names.add(self.scope)
@@ -209,6 +247,13 @@ class Kind(Noun):
         if self.owner:
             names.update((self.owner.agent, self.owner.organization))
         return frozenset(names)
+
+    @property
+    def retired(self) -> tuple[Retire, ...]:
+        """What is written to retire a row; an installation is unlinked from its template."""
+        if self.installs:
+            return (Retire(column=self.installs.template, value=None),)
+        return self.retire
 
     @property
     def _flagged(self) -> frozenset[str]:

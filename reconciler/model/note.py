@@ -10,6 +10,9 @@ from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.value import Value
 
+# What a person can resolve about a row.
+Action = Literal["skip", "adopt", "take", "restore", "release"]
+
 
 class DeletedByTenant(Noun):
     """A row was placed here before, and the tenant retired or deleted it."""
@@ -72,7 +75,7 @@ class NeedlessFlag(Noun):
     about: Literal["needless_flag"] = "needless_flag"
     address: Address
     targets: tuple[str, ...]
-    action: Literal["skip", "adopt", "take"]
+    action: Action
 
 
 class NoBase(Noun):
@@ -136,6 +139,40 @@ class SuspectQuery(Noun):
     detail: str
 
 
+class Released(Noun):
+    """The row was handed to the tenant: it stays the tenant's, whatever becomes of it."""
+
+    about: Literal["released"] = "released"
+    address: Address
+    targets: tuple[str, ...]
+
+
+class DanglingOwner(Noun):
+    """The row is compared as ours, and the agent of our organisation that placed it is gone."""
+
+    about: Literal["dangling_owner"] = "dangling_owner"
+    address: Address
+    targets: tuple[str, ...]
+    owner: str
+
+
+class LikelyRename(Noun):
+    """A row of ours that the template no longer has, and a new one that is nearly the same."""
+
+    about: Literal["likely_rename"] = "likely_rename"
+    address: Address
+    targets: tuple[str, ...]
+    source: Address
+
+
+class HistoryStays(Noun):
+    """A version that was placed stays as it is, though what placed it is undone."""
+
+    about: Literal["history_stays"] = "history_stays"
+    address: Address
+    targets: tuple[str, ...]
+
+
 Note = Annotated[
     DeletedByTenant
     | Skipped
@@ -148,6 +185,10 @@ Note = Annotated[
     | Deferred
     | Held
     | RewrittenPast
-    | SuspectQuery,
+    | SuspectQuery
+    | Released
+    | DanglingOwner
+    | LikelyRename
+    | HistoryStays,
     Field(discriminator="about"),
 ]

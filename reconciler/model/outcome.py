@@ -25,6 +25,22 @@ class Outcome(Noun):
     template_moved: bool = False
 
 
+class Fate(Noun):
+    """What became of a plan, as the database tells it.
+
+    status    applied      the ledger has it, as `revision`
+              not_applied  nothing of it was written, and nothing is on its way
+              unknown      not in the ledger (yet), for the reason in `why`
+    counts    rows written, as in `Outcome`
+    """
+
+    status: Literal["applied", "not_applied", "unknown"]
+    plan_id: str
+    revision: int | None = None
+    counts: dict[str, dict[str, int]] = Field(default_factory=dict)
+    why: str = ""
+
+
 class Installation(Noun):
     """What an install or a re-sync did for one organisation.
 

@@ -10,31 +10,68 @@ from pydantic import Field
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.canonical import digest
-from reconciler.model.change import Adopt, Change, Create, Update
+from reconciler.model.change import Change, Create
 from reconciler.model.conflict import Conflict
-from reconciler.model.note import Note
+from reconciler.model.note import Action, Note
 from reconciler.model.snapshot import Actor, DatabaseIdentity, Target, Template
+from reconciler.model.value import Value
 
-FORMAT_VERSION: Final = "1.0"
+FORMAT_VERSION: Final = "1.1"
+
+
+Mode = Literal["sync", "destroy", "release", "undo", "refresh"]
 
 
 class Resolution(Noun):
-    """What a person decided about one row in the way.
+    """What a person decided about one row, and when.
 
-    skip   leave it as it is
-    adopt  take over a row of the tenant's own people
-    take   take over another template's row
+    skip     leave it as it is
+    adopt    take over a row of the tenant's own people; `keep` its values
+    take     take over another template's row
+    restore  bring back what the tenant retired or deleted
+    release  hand a managed row to the tenant
+
+    pattern  what was typed, where that named several rows; `reason` is what it names, and all
+             that it resolves
     """
 
-    action: Literal["skip", "adopt", "take"]
+    action: Action
     address: Address
+    keep: bool = False
+    pattern: str | None = None
+    reason: str | None = None
     chosen_by: str
+    chosen_at: str = ""
+
+    def fits(self, reason: str) -> bool:
+        """Whether it is meant for a row that is spoken of for this reason."""
+        return self.reason in (None, reason)
+
+    def flag(self) -> list[str]:
+        """The words of the command line that say this."""
+        return [f"--{self.action}", self.pattern or f"{self.address}{'=keep' * self.keep}"]
+
+
+class Moved(Noun):
+    """A row of the template that got another name there."""
+
+    source: Address
+    to: Address
 
 
 class Request(Noun):
     """What was asked for, as it was typed: enough to make the plan again.
 
-    kinds  the directory of kinds of one's own, as it was named
+    mode     sync     install, or bring up to date
+             destroy  uninstall
+             release  only give rows away
+             undo     undo `revision`
+             refresh  only say what drifted
+    prune      retire what the template no longer has
+    keep_rows  of an uninstall: give all rows to the tenant
+    drift      say all that drifted
+    moved      what got another name in the template, and the file that says so
+    kinds      the directory of kinds of one's own, as it was named
     """
 
     template: str
@@ -42,19 +79,64 @@ class Request(Noun):
     actor: str | None = None
     name: str | None = None
     kinds: str | None = None
+    mode: Mode = "sync"
+    revision: int | None = None
+    prune: bool = False
+    keep_rows: bool = False
+    drift: bool = False
+    moved: tuple[Moved, ...] = ()
+    moved_file: str | None = None
     resolutions: tuple[Resolution, ...] = ()
 
     def command(self) -> list[str]:
         """The words of the command line that asks for this."""
-        words = ["reconcile", "plan", self.template]
-        for target in self.targets:
-            words += ["--target", target]
+        if self.mode == "undo":
+            words = ["reconcile", "plan", "--undo", str(self.revision)]
+        else:
+            words = ["reconcile", "plan", self.template]
+            for target in self.targets:
+                words += ["--target", target]
+        words += ["--destroy"] if self.mode == "destroy" else []
+        words += ["-refresh-only"] if self.mode == "refresh" else []
+        words += ["--keep-rows"] if self.keep_rows else []
+        words += ["--prune"] if self.prune else []
+        words += ["--show-drift"] if self.drift and self.mode != "refresh" else []
+        words += ["--moved", self.moved_file] if self.moved_file else []
         words += ["--as", self.actor] if self.actor else []
         words += ["--name", self.name] if self.name else []
         words += ["--kinds", self.kinds] if self.kinds else []
-        for resolution in self.resolutions:
-            words += [f"--{resolution.action}", str(resolution.address)]
-        return words
+        flags = dict.fromkeys(tuple(resolution.flag()) for resolution in self.resolutions)
+        return [*words, *(word for flag in flags for word in flag)]
+
+    def meaning(self) -> dict[str, object]:
+        """What of it is part of the plan's meaning, beyond the default."""
+        found = self.model_dump(
+            include={"mode", "revision", "prune", "keep_rows", "moved"}, exclude_defaults=True
+        )
+        return {
+            "name": self.name,
+            "resolutions": [
+                one.model_dump(exclude={"chosen_at"}, exclude_defaults=True)
+                for one in self.resolutions
+            ],
+            **found,
+        }
+
+
+class Drift(Noun):
+    """A column that is otherwise than it was last applied.
+
+    then  what the plan does about it: overwritten, kept (a shared column), or nothing, because
+          the column is the tenant's
+    """
+
+    address: Address
+    targets: tuple[str, ...]
+    column: str
+    base: Value
+    ours: Value
+    theirs: Value
+    then: Literal["overwritten", "kept", "tenant"]
 
 
 class Plan(Noun):
@@ -89,6 +171,7 @@ class Plan(Noun):
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[Note, ...] = ()
+    drift: tuple[Drift, ...] = ()
 
     def identified(self) -> Plan:
         """This plan with the plan_id that its meaning has."""
@@ -104,22 +187,23 @@ class Plan(Noun):
         The targets' last revisions are part of where: planning the same rows again, after
         something else was applied, is another plan and not "already applied".
         """
+        gone = self.template.gone
         return digest(
             {
                 "format": self.format_version.partition(".")[0],
                 "database": self.database.model_dump(),
                 "actor": self.actor.model_dump(),
-                "template": self.template.model_dump(),
+                "template": self.template.model_dump(exclude=None if gone else {"gone"}),
                 "fingerprint": self.fingerprint,
                 "targets": [target.model_dump(exclude={"revised_at"}) for target in self.targets],
                 "kinds": self.kinds,
                 "left_out": self.left_out,
                 "shapes": self.shapes,
-                "name": self.request.name,
-                "resolutions": [resolution.model_dump() for resolution in self.request.resolutions],
+                **self.request.meaning(),
                 "changes": [_effect(change) for change in self.changes],
                 "conflicts": [conflict.model_dump() for conflict in self.conflicts],
                 "notes": [note.model_dump() for note in self.notes],
+                **({"drift": [one.model_dump() for one in self.drift]} if self.drift else {}),
             }
         )
 
@@ -137,21 +221,34 @@ class Plan(Noun):
             create=rows["create"],
             update=rows["update"],
             adopt=rows["adopt"],
+            restore=rows["restore"],
+            release=rows["release"],
+            retire=rows["retire"],
+            move=rows["move"],
             conflicts=len(self.conflicts),
         )
 
 
+# Of a change, what need not be there; `kept` always was.
+_SILENT: Final = frozenset({"pinned", "was", "becomes", "bases"})
+
+
 class Counts(Noun):
-    """How many rows a plan creates, updates and adopts, and how many are in the way."""
+    """How many rows a plan changes, by action, and how many are in the way."""
 
     create: int = 0
     update: int = 0
     adopt: int = 0
+    restore: int = 0
+    release: int = 0
     retire: int = 0
+    move: int = 0
     conflicts: int = 0
 
 
-def _effect(change: Create | Update | Adopt) -> object:
+def _effect(change: Change) -> object:
     if isinstance(change, Create):
         return change.model_dump(exclude={"predecessor": {"fields": {"__all__": {"operations"}}}})
-    return change.model_dump(exclude={"fields": {"__all__": {"operations"}}})
+    told = change.model_dump(exclude={"fields": {"__all__": {"operations"}}})
+    # What says nothing, says nothing: so a plan keeps the id that an earlier release gave it.
+    return {name: value for name, value in told.items() if value or name not in _SILENT}

@@ -15,7 +15,10 @@ from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.value import Values
 
-Situation = Literal["absent", "live", "dead", "ambiguous"]
+# A detached row is live itself, and what it belongs to is dead.
+Situation = Literal["absent", "live", "dead", "detached", "ambiguous"]
+# What became of a row that was placed.
+Standing = Literal["placed", "retired", "released"]
 
 
 class DatabaseIdentity(Noun):
@@ -35,12 +38,16 @@ class Organization(Noun):
 
 
 class Template(Noun):
-    """The template agent and its organisation; `installed_from` is set if it is no template."""
+    """The template agent and its organisation; `installed_from` is set if it is no template.
+
+    gone  only what was installed from it still tells of it
+    """
 
     agent_id: str
     name: str
     organization: Organization
     installed_from: str | None = None
+    gone: bool = False
 
 
 class Actor(Noun):
@@ -93,12 +100,24 @@ class RowOwner(Noun):
     exists: bool = False
 
 
+class Heir(Noun):
+    """Another template agent of the same organisation that a target has installed."""
+
+    owner: RowOwner
+    agent_id: str
+
+
 class State(Noun):
     """What one address looks like in some targets.
 
-    placed   the ledger knows that a row was put here (for a live row: this very row)
+    ids      the rows, one an organisation; empty where there is none
+    ledger   what the ledger knows of this address (for a live row: of this very row, unless it
+             was released): a row was placed, a plan retired it, or it was given to the tenant
     base     the compared columns as last applied, where the ledger knows them
+    kept     columns of the template's that keep the tenant's values since the row was adopted
+    revision the ledger's last revision of this row, where that was asked for
     blocks   a dead row that still occupies its key in a unique index
+    revivable  a dead row that would be live again, if its kind's retiring were taken back
     orphan   a live row of ours whose address the template no longer has
     """
 
@@ -108,8 +127,12 @@ class State(Noun):
     owner: RowOwner | None = None
     values: Values | None = None
     base: Values | None = None
-    placed: bool = False
+    ids: tuple[str, ...] = ()
+    ledger: Standing | None = None
+    kept: frozenset[str] = frozenset()
+    revision: int | None = None
     blocks: bool = False
+    revivable: bool = False
     orphan: bool = False
     author: Author | None = None
 
@@ -130,6 +153,15 @@ class Collision(Noun):
     other_organization: str | None
 
 
+class Use(Noun):
+    """How many rows of a table use a row of ours, and are not the template's themselves."""
+
+    address: Address
+    organization: str
+    table: str
+    rows: int
+
+
 class Snapshot(Noun):
     """Template and targets at one instant.
 
@@ -139,6 +171,9 @@ class Snapshot(Noun):
     named   those of the texts inside the template's SQL that name an organisation
     left_out  kinds that this database cannot hold, and why
     signed  for a kind, the column in which a new row must name a user
+    uses    what uses the rows that may be retired
+    placed  all that was placed, with every managed column, where drift is asked for
+    heirs   another template of the same organisation, by the target that has it installed
     """
 
     database: DatabaseIdentity
@@ -154,3 +189,6 @@ class Snapshot(Noun):
     named: frozenset[str] = frozenset()
     left_out: dict[str, str] = Field(default_factory=dict)
     signed: dict[str, str] = Field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+    placed: tuple[State, ...] = ()
+    heirs: dict[str, Heir] = Field(default_factory=dict)
