@@ -7,12 +7,12 @@ from typing import Final
 
 from reconciler.database.catalog import inspect
 from reconciler.database.connection import Connection, run, transaction
-from reconciler.errors import NotInitialisedError, SchemaMismatchError
+from reconciler.database.opening import LEDGER_VERSION, newer_ledger
+from reconciler.errors import SchemaMismatchError
 from reconciler.kinds import Kinds
 from reconciler.model.kind import Kind
 from reconciler.published import schemas_directory
 
-LEDGER_VERSION: Final = 1
 _OLDEST_SERVER: Final = 140000
 _PLATFORM: Final = ("organization", "user", "member", "agents")
 _TRACKED: Final = (
@@ -52,12 +52,15 @@ def script(kinds: Kinds) -> str:
     return (
         "-- What reconcile needs: run it once, as the owner of the tables; it is safe to repeat.\n"
         "BEGIN;\nSET LOCAL search_path = public;\n\n"
-        f"{_read('tracking')}\n{own}{_read('ledger')}\nCOMMIT;\n"
+        + "\n".join([_read("tracking"), *([own] if own else []), *_steps(after=0)])
+        + "\nCOMMIT;\n"
     )
 
 
 def install(connection: Connection, kinds: Kinds) -> list[str]:
     """Install what is missing, in one transaction; says what, one line each.
+
+    An older ledger is upgraded in place, one migration after the other.
 
     Raises SchemaMismatchError where the platform's tables or the server's version do not do,
     NotInitialisedError where the ledger is of a newer release.
@@ -81,10 +84,33 @@ def install(connection: Connection, kinds: Kinds) -> list[str]:
             if table and {kind.owner.agent, kind.owner.organization} - table.columns.keys():
                 connection.execute(sql.encode())
                 done.append(f"tracking columns on {kind.table}")
-        if not _has_ledger(connection):
-            connection.execute(_read("ledger").encode())
-            done.append(f"ledger (schema reconcile), version {LEDGER_VERSION}")
-    return done
+        return done + _ledger(connection)
+
+
+def _ledger(connection: Connection) -> list[str]:
+    """Bring the ledger up to this release's version; says whether there was anything to do."""
+    before = _version(connection) if _has_ledger(connection) else 0
+    if 0 < before < LEDGER_VERSION:
+        # Of two upgrades at once, the second waits here, and then has nothing left to do.
+        before = _version(connection, " FOR UPDATE")
+    if before > LEDGER_VERSION:
+        raise newer_ledger(before)
+    for migration in _steps(after=before):
+        connection.execute(migration.encode())
+    if before == LEDGER_VERSION:
+        return []
+    upgraded = f", upgraded from version {before}" if before else ""
+    return [f"ledger (schema reconcile), version {LEDGER_VERSION}{upgraded}"]
+
+
+def _version(connection: Connection, lock: str = "") -> int:
+    found = run(connection, [_Question(_VERSION + lock, ())])[0]
+    return int(found[0][0]) if found else 0
+
+
+def _steps(*, after: int) -> list[str]:
+    """The ledger's migrations that come after this version, one after the other."""
+    return [_read("ledger", number) for number in range(after + 1, LEDGER_VERSION + 1)]
 
 
 def _own(kinds: Kinds) -> list[tuple[Kind, str]]:
@@ -126,13 +152,6 @@ def _refuse(connection: Connection, tables: dict[str, set[str]]) -> None:
             hint="Is this the platform's database? Check --database-url. To try things on an "
             "empty one, load schemas/reference.sql first.",
         )
-    if _has_ledger(connection):
-        ((version,),) = run(connection, [_Question(_VERSION, ())])[0] or [("0",)]
-        if int(version) > LEDGER_VERSION:
-            raise NotInitialisedError(
-                f"the ledger has version {version}, and this release knows {LEDGER_VERSION}",
-                hint="Use a newer release of reconcile; a ledger is never downgraded.",
-            )
 
 
 def _has_ledger(connection: Connection) -> bool:
@@ -140,5 +159,5 @@ def _has_ledger(connection: Connection) -> bool:
     return bool(found)
 
 
-def _read(name: str) -> str:
-    return (schemas_directory() / name / "0001.up.sql").read_text()
+def _read(name: str, number: int = 1) -> str:
+    return (schemas_directory() / name / f"{number:04}.up.sql").read_text()

@@ -29,9 +29,11 @@ _FIND: Final = _parsed(
 )
 _REVISION: Final = _parsed(
     "INSERT INTO reconcile.revision (plan_id, plan, template_agent_id, template_organization_id, "
-    "fingerprint, actor_mode, actor_user_id, counts) "
-    "SELECT $1::text, $2::json, $3::text, $4::text, $5::text, $6::text, $7::text, $8::jsonb "
-    "RETURNING id"
+    "fingerprint, actor_mode, actor_user_id, counts, targets, mode, undoes, installs, "
+    "actor_label, template_name, template_organization_slug) "
+    "SELECT $1::text, $2::json, $3::text, $4::text, $5::text, $6::text, $7::text, $8::jsonb, "
+    "$9::text[], $10::text, $11::bigint, $12::int, $13::text, $14::text, $15::text "
+    "RETURNING id, transaction_id"
 )
 _CONTENT: Final = _parsed(
     "INSERT INTO reconcile.content (digest, values) "
@@ -60,29 +62,37 @@ def find(plan_id: str) -> Statement:
 
 
 def revision(plan: Plan, counts: dict[str, dict[str, int]]) -> Statement:
-    """A new revision; gives its number."""
+    """A new revision; gives its number and the transaction's id."""
+    told = plan.model_dump()
     return Statement(
         "write the revision",
         _REVISION,
         (
             plan.plan_id,
-            canonical(plan.model_dump()),
+            canonical(told),
             plan.template.agent_id,
             plan.template.organization.id,
             plan.fingerprint,
             plan.actor.mode,
             plan.actor.user_id,
             canonical(counts),
+            [target.organization.id for target in plan.targets],
+            told["request"].get("mode", "sync"),
+            told["request"].get("revision"),
+            sum(target.agent_id is None for target in plan.targets),
+            plan.actor.label,
+            plan.template.name,
+            plan.template.organization.slug,
         ),
     )
 
 
-def content(contents: dict[str, dict[str, object]]) -> Statement:
+def content(contents: dict[str, str]) -> Statement:
     """Store base values, each distinct content once."""
     return Statement(
         "remember the contents",
         _CONTENT,
-        (list(contents), [canonical(values) for values in contents.values()]),
+        (list(contents), list(contents.values())),
     )
 
 
