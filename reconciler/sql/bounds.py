@@ -34,9 +34,9 @@ class Bounds:
         """
         bound: list[exp.Expr | None] = []
         if kind.scope is not None:
-            bound.append(_bare(values[kind.scope]) if kind.scope in values else None)
+            bound.append(bare(values[kind.scope]) if kind.scope in values else None)
         if kind.parent is not None:
-            value = _bare(values.get(kind.parent.column, exp.null()))
+            value = bare(values.get(kind.parent.column, exp.null()))
             parent = self.kinds[kind.parent.kind]
             found = self._parents(value, parent, sources) if isinstance(value, exp.Column) else None
             bound.append(found)
@@ -87,7 +87,7 @@ class Bounds:
     def _are_rows(self, rows: exp.Select, kind: Kind) -> bool:
         """Whether a subquery gives rows of this kind, by their own id and organisation."""
         first = rows.args["from_"].this
-        given = {one.alias_or_name: _bare(one.unalias()) for one in rows.expressions}
+        given = {one.alias_or_name: bare(one.unalias()) for one in rows.expressions}
         organization = given.get("organization_id")
         identity = given.get("id")
         return (
@@ -136,6 +136,15 @@ def conditions_of(tree: exp.Expr) -> list[exp.Expr]:
     return list(_conjuncts(where.this if where else None))
 
 
+def equalities(condition: exp.Expr | None, alias: str) -> dict[str, exp.Expr]:
+    """What the columns of an alias must equal, by column."""
+    return {
+        one.this.name: one.expression
+        for one in _conjuncts(condition)
+        if isinstance(one, exp.EQ) and isinstance(one.this, exp.Column) and one.this.table == alias
+    }
+
+
 def _conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
     if isinstance(condition, exp.And):
         yield from _conjuncts(condition.this)
@@ -144,7 +153,8 @@ def _conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
         yield condition
 
 
-def _bare(value: exp.Expr) -> exp.Expr:
+def bare(value: exp.Expr) -> exp.Expr:
+    """A value without its casts."""
     while isinstance(value, exp.Cast):
         value = value.this
     return value

@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from reconciler.model.address import Address
-from reconciler.model.change import Adopt, Create, Update
+from reconciler.model.change import Create, Release, Rewrite
 from reconciler.model.kind import Kind
 from reconciler.model.value import Digest, Json, Ref, Value, Values
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Parameters, aliased, cast_to, column, equal, name, rows_of, unnest
 
-AnyChange = Create | Update | Adopt
+AnyChange = Create | Rewrite
 
 
 @dataclass(frozen=True)
 class Contents:
     """The changes of one kind that one statement carries out.
 
-    `drawn` are ids from the database for new rows, one for each change and target, where a
-    statement has to know them.
+    `drawn` are ids, one for each change and target, where a statement has to know them: of new
+    rows, from the database, or of retired ones that come back.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Contents:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of new rows that are known before they are written: minted, or drawn."""
+        """The ids that are known before the rows are written: minted, or drawn."""
         minted = [one for c in self.changes if isinstance(c, Create) for one in c.ids]
         return minted or list(self.drawn)
 
@@ -140,11 +140,18 @@ def referred(change: AnyChange, column_name: str) -> Address | None:
     return value.ref if isinstance(value, Ref) else None
 
 
+def owner_after(change: AnyChange, agent: str, organization: str) -> tuple[str | None, str | None]:
+    """Who owns a row once it is written: the template that writes it, unless it is given away."""
+    if not isinstance(change, Release):
+        return agent, organization
+    return (change.to.agent, change.to.organization) if change.to else (None, None)
+
+
 def base(kind: Kind, change: AnyChange) -> Values:
-    """What the ledger remembers: the compared columns, as the template has them."""
+    """What the ledger remembers: the columns as the template has them, or as they were seeded."""
     kept = {} if isinstance(change, Create) else change.kept
     values = {**after(change), **kept}
-    return {one.name: values[one.name] for one in kind.compared if one.name in values}
+    return {one.name: values[one.name] for one in kind.columns if one.name in values}
 
 
 def changed(changes: Sequence[AnyChange]) -> frozenset[str]:

@@ -18,7 +18,7 @@ from sqlglot.errors import SqlglotError
 
 from reconciler.errors import ScopeError
 from reconciler.model.kind import Kind
-from reconciler.sql.bounds import Bounds, conditions_of, sources_of
+from reconciler.sql.bounds import Bounds, bare, conditions_of, equalities, sources_of
 from reconciler.sql.tree import DIALECT, Statement
 
 _FUNCTIONS: Final = frozenset({"convert_to", "jsonb_build_array"})
@@ -26,12 +26,13 @@ _SPEECH: Final = frozenset(
     {
         exp.Alias, exp.And, exp.Any, exp.Array, exp.Boolean, exp.Bracket, exp.Case, exp.Cast,
         exp.Coalesce, exp.Column, exp.ConcatWs, exp.Count, exp.CTE, exp.CurrentTimestamp,
-        exp.DataType, exp.DataTypeParam, exp.Encode, exp.EQ, exp.Exists, exp.From, exp.GT, exp.GTE,
-        exp.Identifier, exp.If, exp.In, exp.Insert, exp.IntervalSpan, exp.Is, exp.Join, exp.Limit,
-        exp.Literal, exp.Lock, exp.LT, exp.LTE, exp.NEQ, exp.Not, exp.Null, exp.NullSafeEQ,
-        exp.NullSafeNEQ, exp.OnConflict, exp.Or, exp.Order, exp.Ordered, exp.Parameter, exp.Paren,
-        exp.Returning, exp.Schema, exp.Select, exp.SHA2Digest, exp.Star, exp.Subquery, exp.Table,
-        exp.TableAlias, exp.Unnest, exp.Update, exp.Var, exp.Where, exp.With,
+        exp.DataType, exp.DataTypeParam, exp.DPipe, exp.Encode, exp.EQ, exp.Exists, exp.From,
+        exp.GT, exp.GTE, exp.Identifier, exp.If, exp.In, exp.Insert, exp.IntervalSpan, exp.Is,
+        exp.Join, exp.Limit, exp.Literal, exp.Lock, exp.LT, exp.LTE, exp.NEQ, exp.Not, exp.Null,
+        exp.NullSafeEQ, exp.NullSafeNEQ, exp.OnConflict, exp.Or, exp.Order, exp.Ordered,
+        exp.Parameter, exp.Paren, exp.Returning, exp.Schema, exp.Select, exp.SHA2Digest, exp.Slice,
+        exp.Star, exp.Subquery, exp.Table, exp.TableAlias, exp.Unnest, exp.Update, exp.Var,
+        exp.Where, exp.With,
     }
 )  # fmt: skip
 _LEDGER: Final = "reconcile"
@@ -109,6 +110,7 @@ class Scope:
                 yield f"the table {node.name} has no schema"
         elif not (
             self._kinds(node)
+            or self._audited(node)
             or (node.db == _LEDGER and node.name in _LEDGER_INSERTS)
             or (node.db == "public" and node.name in _PLATFORM)
         ):
@@ -120,6 +122,14 @@ class Scope:
             kind
             for kind in self.kinds.values()
             if (kind.db_schema, kind.table) == (table.db, table.name)
+        ]
+
+    def _audited(self, table: exp.Table) -> list[Kind]:
+        """The kinds whose changes an audit table is told."""
+        return [
+            kind
+            for kind in self.kinds.values()
+            if kind.audit and (kind.audit.db_schema, kind.audit.table) == (table.db, table.name)
         ]
 
     def _written(self, table: exp.Table) -> list[Kind]:
@@ -140,6 +150,11 @@ class Scope:
             return
         if tree.args.get("conflict") or tree.args.get("returning"):
             yield "an insert of a row may not do anything else"
+        if audited := self._audited(table):
+            yield from _as_some_kind(
+                table, audited, lambda kind: tuple(_told(kind, values, rows, bounds))
+            )
+            return
         yield from _as_some_kind(
             table,
             self._written(table),
@@ -190,6 +205,12 @@ class Scope:
             if listed is None or not bounds.are_targets(listed):
                 yield "the ledger's update is not bound to the targets"
             return
+        if (table.db, table.name) == (_LEDGER, "placement"):
+            place = conditions.get((table.alias, "organization_id"))
+            if not isinstance(place, exp.Column) or place.table != "p" or columns != ["key"]:
+                yield "the ledger's names may only change at the placements"
+            yield from bounds.placements(sources_of(tree))
+            return
         own = {
             column: value for (alias, column), value in conditions.items() if alias == table.alias
         }
@@ -197,10 +218,41 @@ class Scope:
             table,
             self._written(table),
             lambda kind: (
-                *_undeclared(columns, kind.updated, kind),
+                *_undeclared(columns, _updated(tree, kind), kind),
                 *bounds.placed(own, kind, sources_of(tree)),
             ),
         )
+
+
+def _updated(tree: exp.Update, kind: Kind) -> frozenset[str]:
+    """What an update may set: values, or a row's name to a new one, but not both at once."""
+    stamps = {stamp.column for stamp in kind.stamps if stamp.on == "write"}
+    named = {
+        one.this.name
+        for one in tree.expressions
+        if bare(one.expression).sql(DIALECT).startswith('"c"."new')
+    }
+    columns = {one.this.name for one in tree.expressions}
+    renames = named == set(kind.key) and columns <= {*kind.key, *stamps}
+    if renames and kind.key and not (kind.history or kind.installs):
+        return frozenset(columns)
+    return kind.updated
+
+
+def _told(
+    kind: Kind, values: Mapping[str, exp.Expr], rows: exp.Select, bounds: Bounds
+) -> Iterator[str]:
+    """What is wrong with telling an audit table of a row: it must be one at the placements."""
+    assert kind.audit is not None
+    yield from _undeclared(list(values), frozenset(kind.audit.columns), kind)
+    row = values.get(kind.audit.row)
+    if not isinstance(row, exp.Column) or (row.table, row.name) != ("t", kind.id):
+        yield "the audit table is told of another row than the one that is written"
+    own: dict[str, exp.Expr] = {}
+    for join in rows.args.get("joins") or ():
+        if join.this.alias_or_name == "t" and not join.side:
+            own = equalities(join.args.get("on"), "t")
+    yield from bounds.placed(own, kind, sources_of(rows))
 
 
 @lru_cache(maxsize=512)

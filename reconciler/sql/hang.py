@@ -8,12 +8,14 @@ from __future__ import annotations
 from sqlglot import exp
 
 from reconciler.model.kind import Column
+from reconciler.model.value import Ref
 from reconciler.sql.contents import Contents, after, as_cte, part
 from reconciler.sql.history import is_placed, placement
 from reconciler.sql.resolve import Resolver, join_rows
 from reconciler.sql.tree import (
     Parameters,
     Statement,
+    all_of,
     any_of,
     as_text,
     column,
@@ -56,13 +58,14 @@ def references(changes: Contents, reference: Column) -> Statement:
     """organisation, number of the content: rows that refer to a row that is gone."""
     asked = Parameters()
     resolver = Resolver(changes.sources)
-    contents = changes.select(
-        asked,
-        {
-            text: [part(after(one).get(reference.name), place) for one in changes.changes]
-            for place, text in enumerate(resolver.parts(reference))
-        },
-    )
+    values = [after(one).get(reference.name) for one in changes.changes]
+    carried: dict[str, list[str | None]] = {
+        text: [part(value, place) for value in values]
+        for place, text in enumerate(resolver.parts(reference))
+    }
+    # An undo brings a pointer back to a version that the tenant published.
+    carried["own"] = ["t" if isinstance(one, Ref) and one.own else None for one in values]
+    contents = changes.select(asked, carried)
     tree, found = resolver.referred(reference, changes.placed(asked))
     missing = is_null(found)
     other = changes.sources.kinds[str(reference.references)]
@@ -73,7 +76,8 @@ def references(changes: Contents, reference: Column) -> Statement:
         tree = tree.join(left(*placement(other, keys, organization, "placed")), copy=False)
         placed = column("placed", "row_id")
         ours = is_placed(other, keys, organization, as_text(found), placed)
-        missing = any_of((missing, exp.not_(ours, copy=False)))
+        theirs = all_of((is_null(column("c", "own")), exp.not_(ours, copy=False)))
+        missing = any_of((missing, theirs))
     tree = tree.select(column("p", "organization_id"), column("p", "content"), copy=False).where(
         missing, copy=False
     )

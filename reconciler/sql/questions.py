@@ -19,6 +19,7 @@ from reconciler.sql.tree import (
     Statement,
     aliased,
     all_of,
+    any_of,
     array,
     as_text,
     call,
@@ -89,21 +90,17 @@ class Questions:
         return Statement(f"look for double {kind.name} rows", doubled, asked.taken())
 
     def orphans(self, kind: Kind) -> Statement:
-        """key parts, organisations: live rows of ours that the template no longer has."""
+        """key parts, organisations: live rows of ours that the template no longer has, or, where
+        the whole is asked for, all of them.
+        """
         asked = Parameters()
         source = self.sources.rows(kind, "t", "target")
-        agent = asked.add(Blank.AGENT, "text")
-        placed = column("p", "row_id")
-        ours = (
-            equal(column("t", kind.owner.agent), agent)
-            if kind.owner
-            else all_of(
-                (
-                    equal(placed, source.row_id()),
-                    equal(column("p", "template_agent_id"), agent),
-                )
-            )
-        )
+        if kind.owner:
+            ours = equal(column("t", kind.owner.agent), asked.add(Blank.AGENT, "text"))
+        elif kind.installs:
+            ours = equal(source.keys[0], asked.add(Blank.AGENT, "text"))
+        else:
+            ours = equal(column("p", "row_id"), source.row_id())
         wanted = self.sources.rows(kind, "w", "template")
         in_template = (
             wanted.select()
@@ -128,7 +125,12 @@ class Questions:
                 self.of_targets(source, asked),
                 source.live,
                 ours,
-                exp.not_(exp.Exists(this=in_template), copy=False),
+                any_of(
+                    (
+                        asked.add(Blank.WHOLE, "boolean"),
+                        exp.not_(exp.Exists(this=in_template), copy=False),
+                    )
+                ),
                 copy=False,
             )
             .group_by(*source.keys, copy=False)
@@ -213,6 +215,24 @@ class Questions:
         )
         return Statement(f"look for {kind.name} ids in use", tree, asked.taken())
 
+    def owners(self, agent: str) -> list[Statement]:
+        """agent, organisation of a row that an agent owns: one question a table."""
+        found = {}
+        for kind in self.sources.kinds.values():
+            if kind.owner is None:
+                continue
+            asked = Parameters()
+            owner = column("t", kind.owner.agent)
+            tree = (
+                exp.select(owner, column("t", kind.owner.organization), copy=False)
+                .from_(table(kind.db_schema, kind.table, "t"), copy=False)
+                .where(equal(owner.copy(), asked.add(agent, "text")), copy=False)
+                .limit(1, copy=False)
+            )
+            statement = Statement(f"look for an owner of {kind.table}", tree, asked.taken())
+            found[kind.db_schema, kind.table] = statement
+        return list(found.values())
+
     def value(self, source: Source, managed: Column, side: Side, asked: Parameters) -> exp.Expr:
         """A managed column as text, as the plan wants it (template) or has it (target)."""
         if managed.installation and side == "template":
@@ -253,13 +273,13 @@ class Questions:
             conditions.append(pointed_at(self.sources, source))
         return all_of(conditions)
 
-    def of_targets(self, source: Source, asked: Parameters) -> exp.Expr:
-        """Rows of the targets, live or dead, without the excluded."""
+    def of_targets(self, source: Source, asked: Parameters, *, keyed: bool = True) -> exp.Expr:
+        """Rows of the targets, live or dead, without the excluded and those without a key."""
         return all_of(
             (
                 in_list(source.scope, asked.add(Blank.TARGETS, "text[]")),
                 source.included,
-                *(not_null(key) for key in source.keys),
+                *(not_null(key) for key in source.keys if keyed),
             )
         )
 

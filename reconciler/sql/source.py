@@ -27,6 +27,7 @@ from reconciler.sql.tree import (
     equal,
     inner,
     is_true,
+    item,
     left,
     literal,
     not_null,
@@ -51,7 +52,10 @@ class Join:
 
 @dataclass(frozen=True)
 class Source:
-    """A kind's rows under an alias, and the expressions on them."""
+    """A kind's rows under an alias, and the expressions on them.
+
+    `attached` says that what a row belongs to is live, where that is not taken for granted.
+    """
 
     kind: Kind
     alias: str
@@ -62,6 +66,7 @@ class Source:
     live: exp.Expr
     included: exp.Expr
     of_kind: exp.Expr
+    attached: exp.Expr
 
     def select(self) -> exp.Select:
         """`SELECT ... FROM` this source; the caller adds what is selected."""
@@ -113,6 +118,7 @@ class Sources:
             keys = [as_text(column(alias, part)) for part in kind.key]
         scope = as_text(column(alias, kind.scope)) if kind.scope else None
         joins: tuple[Join, ...] = ()
+        attached: exp.Expr = exp.true()
         if kind.parent is not None and kind.parent.by_key:
             keys.insert(0, as_text(column(alias, kind.parent.by_key)))
         elif kind.parent is not None:
@@ -123,6 +129,8 @@ class Sources:
                 # What hangs on a row of another organisation has no address in this one.
                 conditions.append(equal(above.scope, as_text(column(alias, str(kind.scope)))))
             condition = all_of(conditions)
+            if orphaned:
+                attached = all_of((above.live, above.attached))
             joins = (Join(above.table, condition, optional=False), *above.joins)
             keys = [*above.keys, *keys]
             included.append(above.included)
@@ -138,11 +146,12 @@ class Sources:
             live,
             all_of(included),
             all_of(of_kind),
+            attached,
         )
 
-    def joined(self, kind: Kind, alias: str, side: Side) -> Source:
-        """The kind's rows with their live parents and, where they exist, what they refer to."""
-        source = self.rows(kind, alias, side)
+    def joined(self, kind: Kind, alias: str, side: Side, *, orphaned: bool = False) -> Source:
+        """The kind's rows with their parents (see `rows`) and what they refer to, if it exists."""
+        source = self.rows(kind, alias, side, orphaned=orphaned)
         joins = list(source.joins)
         for reference in kind.references:
             other = self._referred(reference, alias, side)
@@ -172,7 +181,11 @@ class Sources:
                 outside.append(exp.If(this=exp.not_(ours, copy=False), true=literal("")))
             named = [] if other.kind.installs else [not_null(key) for key in other.keys]
             there = all_of((not_null(row_id), *named))
-            found = when(there, _address(exp.Case(ifs=outside), other.keys))
+            keys = list(other.keys)
+            if other.kind.installs and side == "target":
+                keys.append(_unlinked(other, source.scope))
+                keys = [exp.Coalesce(this=keys[0], expressions=keys[1:])]
+            found = when(there, _address(exp.Case(ifs=outside), keys))
             if managed.itself and side == "template":
                 return exp.Coalesce(this=found, expressions=[_address(exp.null(), source.keys)])
             return found
@@ -195,6 +208,23 @@ class Sources:
                 return None
             kind, alias = self.kinds[kind.parent.kind], f"{alias}_up"
         return column(alias, kind.owner.agent), column(alias, kind.owner.organization)
+
+
+def _unlinked(installation: Source, organization: exp.Expr) -> exp.Expr:
+    """The template that an installation had, where a plan has unlinked it."""
+    found = (
+        exp.select(item(column("s", "key"), 0), copy=False)
+        .from_(table("reconcile", "placement", "s"), copy=False)
+        .where(
+            equal(column("s", "organization_id"), organization),
+            equal(column("s", "kind"), literal(installation.kind.name)),
+            equal(column("s", "row_id"), installation.row_id()),
+            equal(column("s", "state"), literal("retired")),
+            copy=False,
+        )
+        .limit(1, copy=False)
+    )
+    return exp.Subquery(this=found)
 
 
 def _meant(reference: Column, kind: Kind, alias: str, other: Source) -> exp.Expr:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import TypeVar
 
 from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
-from reconciler.model.change import Create, Update
+from reconciler.model.change import Adopt, Create, Move, Release, Restore, Retire, Update
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
 from reconciler.schedule import next_runs
+from reconciler.sql.audit import audit
 from reconciler.sql.contents import AnyChange, Contents, referred
 from reconciler.sql.hang import parents, references
 from reconciler.sql.link import links, lock_flagged
+from reconciler.sql.move import at_source, not_there, rename, rename_placements
 from reconciler.sql.remember import place, remembered
+from reconciler.sql.revive import lock_retired, not_retired, retire, revive
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
 from reconciler.sql.verify import lock, present, stale
 from reconciler.sql.write import Writer
+
+_Variant = TypeVar("_Variant")
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,10 @@ class Check:
 class Script:
     """A plan as statements, kind by kind in the order of writing.
 
+    first    what gets another name, or comes back, does so before anything else is looked at
+    then     locks, checks, and writes: rows, then the references that had to wait for them
+    last     what the ledger remembers, and what is retired: parts before what they belong to
+
     now    when it runs: what is scheduled runs next after that
     drawn  ids of new rows that must know their own, by kind; they are drawn after the checks
     """
@@ -55,7 +67,7 @@ class Script:
         self.sources = Sources(kinds, plan.shapes)
         self._made: dict[Address, frozenset[str]] = {}
         for change in plan.changes:
-            if not isinstance(change, Update):
+            if isinstance(change, Create | Adopt):
                 known = self._made.get(change.address, frozenset())
                 self._made[change.address] = known | frozenset(change.targets)
         self.writer = Writer(
@@ -63,7 +75,7 @@ class Script:
             plan.template.agent_id,
             plan.template.organization.id,
             plan.actor.user_id or plan.actor.signs_as,
-            lambda text: _next_run(text, now),
+            lambda text: next((one.isoformat() for one in next_runs(text, now, 1)), None),
         )
 
     def creates(self) -> dict[str, int]:
@@ -74,12 +86,78 @@ class Script:
             if creates.changes and creates.kind.mint is None
         }
 
-    def locks(self) -> list[Statement]:
-        """Lock the rows that will be updated."""
+    def first(self) -> Iterator[tuple[list[Statement], list[Check], list[Statement]]]:
+        """Locks, checks and writes of the rows that get another name, parents before what goes by
+        their names, and then of those that come back.
+        """
+        template = self.plan.template
+        ours = (template.agent_id, template.organization.id)
+        for kind in self.kinds:
+            moves = Contents(kind, self._own(kind, Move), self.sources)
+            if moves.changes:
+                there = Check(not_there(moves, *ours), moves.changes, "is gone, or not ours")
+                free = Check(present(moves), moves.changes, "exists by now")
+                writes = [rename(self.writer, moves), rename_placements(moves)]
+                yield [lock(at_source(moves))], [there, free], writes
+        restores = [one for kind in self.kinds if (one := self._restores(kind)).changes]
+        if restores:
+            request = self.plan.request
+            asked_for = {one.address for one in request.resolutions if one.action == "restore"}
+            wanted = None if request.mode == "undo" else asked_for
+            gone = "is no longer retired, or is gone, or was not retired by a plan"
+            checks = [
+                Check(statement, one.changes, wrong)
+                for one in restores
+                for statement, wrong in (
+                    (not_retired(one, *ours, wanted), gone),
+                    (present(one), "exists by now"),
+                )
+            ]
+            writes = [revive(self.writer, one) for one in restores]
+            yield [lock_retired(one) for one in restores], checks, writes
+
+    def last(self) -> list[Statement]:
+        """Retire rows, those that belong to others first."""
         found = []
-        for _, updates in self._groups():
+        for kind in reversed(self.kinds):
+            retires = Contents(kind, self._own(kind, Retire), self.sources)
+            if retires.changes:
+                found.append(retire(self.writer, retires))
+        return found
+
+    def locks(self) -> list[Statement]:
+        """Lock the rows that will be updated, and those that the plan's rows belong to."""
+        found = []
+        groups = list(self._groups())
+        above = self._above(groups)
+        for _, updates in groups:
+            kind = updates.kind
+            both = Contents(kind, (*updates.changes, *above.get(kind.name, ())), self.sources)
+            if both.changes:
+                found.append(lock(both))
             if updates.changes:
-                found += [lock(updates), *lock_flagged(self.writer, updates)]
+                found += lock_flagged(self.writer, updates)
+        return found
+
+    def _above(self, groups: Iterable[tuple[Contents, Contents]]) -> dict[str, tuple[Update, ...]]:
+        """What rows belong to and the plan does not touch, by kind: as updates of nothing."""
+        touched = {
+            (change.address, target) for change in self.plan.changes for target in change.targets
+        }
+        kinds = {kind.name: kind for kind in self.kinds}
+        wanted: dict[Address, set[str]] = defaultdict(set)
+        for creates, updates in groups:
+            if creates.kind.parent is None or not kinds[creates.kind.parent.kind].mirrored:
+                continue
+            for change in filter(self._stays, (*creates.changes, *updates.changes)):
+                parent = parent_of(creates.kind, change.address)
+                assert parent is not None
+                wanted[parent].update(one for one in change.targets if (parent, one) not in touched)
+        found: dict[str, tuple[Update, ...]] = defaultdict(tuple)
+        for address in sorted(wanted):
+            if targets := tuple(sorted(wanted[address])):
+                one = Update(address=address, targets=targets, before={})
+                found[address.kind] += (one,)
         return found
 
     def checks(self) -> list[Check]:
@@ -104,7 +182,8 @@ class Script:
         both = Contents(kind, (*creates.changes, *updates.changes), self.sources)
         if kind.parent is not None:
             above = kind.parent.kind
-            children = self._without(both, lambda one: parent_of(kind, one.address))
+            staying = Contents(kind, tuple(filter(self._stays, both.changes)), self.sources)
+            children = self._without(staying, lambda one: parent_of(kind, one.address))
             if children.changes:
                 wrong = f"belongs to a {above} that is gone, or is not the template's"
                 yield Check(parents(children, *ours), children.changes, wrong)
@@ -113,6 +192,14 @@ class Script:
             if concerned.changes:
                 wrong = f"refers ({reference.name}) to a row that is gone"
                 yield Check(references(concerned, reference), concerned.changes, wrong)
+
+    def _stays(self, change: AnyChange) -> bool:
+        """Whether it matters whose the row is that it belongs to: not where ours takes leave of
+        it, and what is undone was there before.
+        """
+        if self.plan.request.mode == "undo":
+            return isinstance(change, Create)
+        return not isinstance(change, Release | Retire)
 
     def _without(
         self, changes: Contents, address: Callable[[AnyChange], Address | None]
@@ -134,7 +221,8 @@ class Script:
         for creates, updates in self._groups():
             if creates.changes:
                 rows.append(self.writer.insert(creates))
-            if updates.changes and (update := self.writer.update(updates)) is not None:
+            writing = _writing(updates)
+            if writing.changes and (update := self.writer.update(writing)) is not None:
                 rows.append(update)
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
             waiting.extend(links(self.writer, both))
@@ -143,29 +231,68 @@ class Script:
     def places(self, revision: int) -> list[Statement]:
         """What the ledger remembers of where rows went."""
         found = []
+        fresh = all(target.revision is None for target in self.plan.targets)
         for creates, updates in self._groups():
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
             if both.changes:
                 template = self.plan.template
-                found.append(place(both, template.agent_id, template.organization.id, revision))
+                ours = (template.agent_id, template.organization.id)
+                digests = [self._told[one.address, one.targets][0] for one in both.changes]
+                found.append(place(both, digests, *ours, revision, fresh=fresh))
         return found
 
-    def contents(self) -> dict[str, dict[str, object]]:
-        """The base values of all changes, by digest."""
+    def audits(self) -> list[Statement]:
+        """What the platform's own audit tables are told."""
+        found = []
+        for creates, updates in self._groups():
+            both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
+            if both.changes and both.kind.audit:
+                found.append(audit(self.writer, both.kind.audit, both))
+        return found
+
+    def contents(self) -> dict[str, str]:
+        """The base values of all changes as JSON, by digest."""
+        return dict(self._told.values())
+
+    @cached_property
+    def _told(self) -> dict[tuple[Address, tuple[str, ...]], tuple[str, str]]:
+        """What the ledger is told of each change: the digest, and the base values."""
         kinds = {kind.name: kind for kind in self.kinds}
-        return dict(remembered(kinds[change.address.kind], change) for change in self.plan.changes)
+        return {
+            (change.address, change.targets): remembered(kinds[change.address.kind], change)
+            for change in self.plan.changes
+        }
 
     def _groups(self) -> Iterator[tuple[Contents, Contents]]:
+        """By kind: the rows that are new, and those that are there (or there again)."""
         for kind in self.kinds:
-            own = [change for change in self.plan.changes if change.address.kind == kind.name]
-            creates = tuple(change for change in own if isinstance(change, Create))
-            updates = tuple(change for change in own if not isinstance(change, Create))
+            creates = self._own(kind, Create)
+            updates: tuple[AnyChange, ...] = self._own(
+                kind, Update, Adopt, Restore, Release, Retire, Move
+            )
             yield (
                 Contents(kind, creates, self.sources, tuple(self.drawn.get(kind.name, ()))),
                 Contents(kind, updates, self.sources),
             )
 
+    def _restores(self, kind: Kind) -> Contents:
+        restores = self._own(kind, Restore)
+        ids = tuple(one for change in restores for one in change.ids)
+        return Contents(kind, restores, self.sources, ids)
 
-def _next_run(schedule: str, now: datetime) -> str | None:
-    runs = next_runs(schedule, now, 1)
-    return runs[0].isoformat() if runs else None
+    def _own(self, kind: Kind, *variants: type[_Variant]) -> tuple[_Variant, ...]:
+        return tuple(
+            change
+            for change in self.plan.changes
+            if change.address.kind == kind.name and isinstance(change, variants)
+        )
+
+
+def _writing(updates: Contents) -> Contents:
+    """Those of the rows in which something is written, beyond their being retired or not."""
+    writing = tuple(
+        change
+        for change in updates.changes
+        if isinstance(change, Adopt | Release) or (not isinstance(change, Create) and change.fields)
+    )
+    return Contents(updates.kind, writing, updates.sources)

@@ -24,6 +24,7 @@ class Blank(Enum):
     ORGANIZATION = "the template's organisation"
     TARGETS = "the organisations to reach"
     NAME = "what a new agent is to be called"
+    WHOLE = "whether rows that the template still has are asked for, too"
 
 
 @dataclass(frozen=True)

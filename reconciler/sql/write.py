@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from reconciler.kinds.order import deferred
-from reconciler.model.change import Adopt, Create
+from reconciler.model.change import Adopt, Release
 from reconciler.model.kind import Column, Kind, NextRun, Stamp
 from reconciler.model.value import Digest, Ref
 from reconciler.sql.contents import (
@@ -25,10 +25,12 @@ from reconciler.sql.contents import (
     as_cte,
     changed,
     encode,
+    owner_after,
     part,
     typed,
 )
 from reconciler.sql.resolve import Resolver
+from reconciler.sql.secret import copied, digest_name, moves_name
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import (
     Parameters,
@@ -37,12 +39,10 @@ from reconciler.sql.tree import (
     any_of,
     call,
     column,
-    equal,
     is_null,
     name,
     not_null,
     table,
-    when,
 )
 
 
@@ -90,12 +90,12 @@ class Writer:
             tree, found = self.resolver.linked(one, tree)
             values.append((one.name, found))
         for one in secret:
-            tree, copied = self._copied(creates, one, asked, tree)
-            values.append((one.name, copied))
+            tree, found = copied(self.sources, self.organization, creates, one, asked, tree)
+            values.append((one.name, found))
         if kind.owner:
             values.append((kind.owner.agent, asked.add(self.agent, "text")))
             values.append((kind.owner.organization, asked.add(self.organization, "text")))
-        values += [(one.column, self._stamp(kind, one, asked)) for one in kind.stamps]
+        values += [(one.column, self.stamp(kind, one, asked)) for one in kind.stamps]
         inserted = exp.Insert(
             this=exp.Schema(
                 this=exp.Table(this=name(kind.table), db=name(kind.db_schema)),
@@ -121,7 +121,7 @@ class Writer:
         secret = [one for one in moving if one.sensitive]
         emptied = [one for one in moving if one.references]
         flags = {
-            _moves(one): [
+            moves_name(one): [
                 "t" if _changes(change, one, waiting) else None for change in updates.changes
             ]
             for one in moving
@@ -132,8 +132,8 @@ class Writer:
             (one.name, _if_moved(one, column("c", one.name))) for one in plain
         ]
         for one in secret:
-            tree, copied = self._copied(updates, one, asked, tree)
-            assigned.append((one.name, _if_moved(one, copied)))
+            tree, found = copied(self.sources, self.organization, updates, one, asked, tree)
+            assigned.append((one.name, _if_moved(one, found)))
         # What it pointed at may contradict the new values (a CHECK of the table), and what it
         # will point at may not exist yet: until all rows are written it points at nothing.
         assigned += [
@@ -141,18 +141,16 @@ class Writer:
             for one in emptied
         ]
         assigned += [(one.column, _next_run(one)) for one in kind.next_run if one.schedule in named]
-        if kind.owner and any(isinstance(change, Adopt) for change in updates.changes):
-            taken = not_null(column("c", "adopted"))
+        if kind.owner and any(map(_changes_hands, updates.changes)):
+            hands = not_null(column("c", "hands"))
             assigned += [
-                (text, exp.Case(ifs=[exp.If(this=taken, true=ours)], default=column("t", text)))
-                for text, ours in (
-                    (kind.owner.agent, asked.add(self.agent, "text")),
-                    (kind.owner.organization, asked.add(self.organization, "text")),
+                (own, exp.Case(ifs=[exp.If(this=hands, true=new)], default=column("t", own)))
+                for own, new in (
+                    (kind.owner.agent, column("c", "owner:agent")),
+                    (kind.owner.organization, column("c", "owner:organization")),
                 )
             ]
-        assigned += [
-            (one.column, self._stamp(kind, one, asked)) for one in kind.stamps if one.on == "write"
-        ]
+        assigned += self.stamps(kind, asked)
         if not assigned:
             return None
         return Statement(
@@ -184,7 +182,7 @@ class Writer:
                 for place, text in enumerate(self.resolver.parts(one)):
                     carried[text] = [part(value, place) for value in values]
             elif one.sensitive:
-                carried[_digest(one)] = [
+                carried[digest_name(one)] = [
                     value.sha256 if isinstance(value, Digest) else None for value in values
                 ]
             else:
@@ -196,8 +194,11 @@ class Writer:
                     self.next_run(text) if text else None for text in carried[computed.schedule]
                 ]
                 types[computed.column] = self.sources.shapes[kind.name][computed.column]
-        if any(isinstance(change, Adopt) for change in changes.changes):
-            carried["adopted"] = changes.each(lambda c: "t" if isinstance(c, Adopt) else None)
+        if any(map(_changes_hands, changes.changes)):
+            carried["hands"] = changes.each(lambda c: "t" if _changes_hands(c) else None)
+            owners = [owner_after(one, self.agent, self.organization) for one in changes.changes]
+            carried["owner:agent"] = [agent for agent, _ in owners]
+            carried["owner:organization"] = [organization for _, organization in owners]
         return typed(changes.select(asked, carried), types)
 
     def updating(
@@ -210,44 +211,16 @@ class Writer:
             changes.kind, assigned, tree, [*located, *([resolved.this] if resolved else [])]
         )
 
-    def _stamp(self, kind: Kind, stamp: Stamp, asked: Parameters) -> exp.Expr:
+    def stamps(self, kind: Kind, asked: Parameters) -> list[tuple[str, exp.Expr]]:
+        """The columns that say who wrote a row last, and when."""
+        return [
+            (one.column, self.stamp(kind, one, asked)) for one in kind.stamps if one.on == "write"
+        ]
+
+    def stamp(self, kind: Kind, stamp: Stamp, asked: Parameters) -> exp.Expr:
+        """The value of a column that says who or when."""
         value = call("now") if stamp.value == "now" else asked.add(self.user, "text")
         return self.resolver.typed(kind, stamp.column, value)
-
-    def _copied(
-        self, changes: Contents, managed: Column, asked: Parameters, tree: exp.Select
-    ) -> tuple[exp.Select, exp.Expr]:
-        """A sensitive column, from the template's row: it never leaves the database.
-
-        Only what has the planned digest is copied; a row without it is left out, and missed
-        when the rows are counted.
-        """
-        source = self.sources.rows(changes.kind, "from", "template")
-        keys = self.sources.key_names(changes.kind)
-        planned = column("c", _digest(managed))
-        found = (
-            source.select()
-            .select(column("from", managed.name), copy=False)
-            .where(
-                equal(source.scope, asked.add(self.organization, "text")),
-                source.live,
-                *(
-                    equal(key, column("c", text))
-                    for key, text in zip(source.keys, keys, strict=True)
-                ),
-                equal(self.sources.value(source, managed, "template"), planned),
-                copy=False,
-            )
-            .limit(1, copy=False)
-        )
-        copied = when(not_null(planned), exp.Subquery(this=found))
-        moved: exp.Expr = exp.true()
-        if not isinstance(changes.changes[0], Create):
-            moved = not_null(column("c", _moves(managed)))
-        stale = all_of(
-            (moved, not_null(planned), exp.not_(exp.Exists(this=found.copy()), copy=False))
-        )
-        return tree.where(exp.not_(stale, copy=False), copy=False), copied
 
 
 def updated(
@@ -269,8 +242,8 @@ def updated(
     )
 
 
-def _digest(managed: Column) -> str:
-    return f"{managed.name}:sha256"
+def _changes_hands(change: AnyChange) -> bool:
+    return isinstance(change, Adopt | Release)
 
 
 def _changes(change: AnyChange, managed: Column, waiting: frozenset[str]) -> bool:
@@ -283,12 +256,8 @@ def _changes(change: AnyChange, managed: Column, waiting: frozenset[str]) -> boo
 
 def _if_moved(managed: Column, value: exp.Expr) -> exp.Expr:
     """The value for the rows in which the column changes; all others keep their own."""
-    kept = exp.If(this=is_null(column("c", _moves(managed))), true=column("t", managed.name))
+    kept = exp.If(this=is_null(column("c", moves_name(managed))), true=column("t", managed.name))
     return exp.Case(ifs=[kept], default=value)
-
-
-def _moves(reference: Column) -> str:
-    return f"{reference.name}:moves"
 
 
 def _next_run(computed: NextRun) -> exp.Expr:
