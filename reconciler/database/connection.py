@@ -113,12 +113,15 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
 def _commit(connection: Connection) -> None:
     try:
         connection.execute(b"COMMIT", prepare=False)
-    except psycopg.OperationalError as error:
-        # An error that the server itself reports has ended the transaction; silence has not.
-        if error.sqlstate is not None and not connection.closed:
+    except (psycopg.OperationalError, KeyboardInterrupt) as error:
+        # An error that the server itself reports has ended the transaction; silence has not. And
+        # what was sent before an interrupt cannot be called back.
+        told = isinstance(error, psycopg.OperationalError) and error.sqlstate is not None
+        if told and not connection.closed:
             raise
+        what = "the connection was lost" if connection.closed else "interrupted"
         raise OutcomeUnknownError(
-            "the connection was lost while committing, so this side cannot know the outcome",
+            f"{what} while committing, so this side cannot know the outcome",
             hint="Apply the same plan again: it is applied once, and the ledger knows whether "
             "that has happened.",
         ) from error
@@ -133,9 +136,25 @@ def run(connection: Connection, statements: Sequence[Runnable]) -> list[Rows]:
         cursors = []
         for statement in statements:
             cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
-            cursor.execute(statement.sql.encode(), tuple(statement.parameters), prepare=False)
+            parameters = [_sent(value) for value in statement.parameters]
+            cursor.execute(statement.sql.encode(), parameters, prepare=False)
             cursors.append(cursor)
     return [cursor.fetchall() if cursor.description else [(cursor.rowcount,)] for cursor in cursors]
+
+
+def _sent(value: object) -> object:
+    """A parameter as it is sent: lists as PostgreSQL writes arrays, for which psycopg is slow."""
+    if not isinstance(value, list):
+        return value
+    if all(type(one) is int for one in value):
+        return "{" + ",".join(map(str, value)) + "}"
+    return "{" + ",".join(map(_item, value)) + "}"
+
+
+def _item(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Final
 from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
 from reconciler.kinds.order import deferred
 from reconciler.kinds.predicate import columns_of
-from reconciler.kinds.release import as_in
-from reconciler.model.kind import Column, Kind
+from reconciler.kinds.release import AUDITED, as_in
+from reconciler.model.kind import Audit, Column, Kind
 from reconciler.model.table import WHOLE, Catalog, Table
 
 Shapes = dict[str, dict[str, str]]
@@ -28,8 +28,11 @@ _AMBIGUOUS_KEYS: Final = (
 
 
 def tables_of(kinds: tuple[Kind, ...]) -> tuple[tuple[str, str], ...]:
-    """The (schema, name) of every kind's table."""
-    return tuple(dict.fromkeys((kind.db_schema, kind.table) for kind in kinds))
+    """The (schema, name) of every table that a kind speaks of."""
+    own = [(kind.db_schema, kind.table) for kind in kinds]
+    using = [(one.db_schema, one.table) for kind in kinds for one in kind.dependents]
+    audits = [(one.db_schema, one.table) for kind in kinds if (one := kind.audit)]
+    return tuple(dict.fromkeys((*own, *using, *audits)))
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,18 @@ def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> Fitted:
         misfits += [f"kind {kind.name}: {one}" for one in _wrong(present, kinds, table)]
         if table is None:
             continue
+        if kind.audit and (beside := _audit(kind, catalog)):
+            misfits += [f"kind {kind.name}: {one}" for one in _unfit_audit(kind.audit, beside)]
         if table.hides_rows:
             hidden.append(f"{kind.db_schema}.{kind.table}")
         if _tracking(kind) - table.columns.keys():
             untracked.append(kind.table)
-        fitted.append(present)
+        fitted.append(_beside(present, catalog))
         shapes[kind.name] = {
             name: column.type for name, column in table.columns.items() if name in present.written
         } | {column.name: "boolean" for column in present.columns if column.flag}
+        if fitted[-1].audit:
+            shapes[kind.name] |= {AUDITED: fitted[-1].audit.table}
     if misfits:
         raise SchemaMismatchError(
             "the kinds do not fit this database:\n  " + "\n  ".join(misfits),
@@ -91,6 +98,38 @@ def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> Fitted:
             "LEVEL SECURITY), or a role with BYPASSRLS.",
         )
     return Fitted(tuple(fitted), shapes, left_out)
+
+
+def _beside(kind: Kind, catalog: Catalog) -> Kind:
+    """The kind with those of the tables beside its own that this release of the database has."""
+    there = tuple(
+        one
+        for one in kind.dependents
+        if (table := catalog.get((one.db_schema, one.table))) and one.column in table.columns
+    )
+    audit = kind.audit if kind.audit and _audit(kind, catalog) else None
+    return kind.model_copy(update={"dependents": there, "audit": audit})
+
+
+def _audit(kind: Kind, catalog: Catalog) -> Table | None:
+    return catalog.get((kind.audit.db_schema, kind.audit.table)) if kind.audit else None
+
+
+def _unfit_audit(audit: Audit, table: Table) -> Iterator[str]:
+    """What is wrong with an audit table that is there."""
+    for name in audit.columns:
+        if name not in table.columns:
+            yield f"the audit table {table.name} has no column {name!r}"
+    for name in (audit.before, audit.after):
+        if name in table.columns and table.columns[name].type != "jsonb":
+            yield f"column {name!r} of the audit table {table.name} is not jsonb"
+    for column in table.columns.values():
+        needed = column.not_null and not column.has_default and not column.generated
+        if needed and column.name not in audit.columns:
+            yield (
+                f"column {column.name!r} of the audit table {table.name} is NOT NULL without a "
+                "default, and the kind does not list it"
+            )
 
 
 def _left_out(kinds: tuple[Kind, ...], catalog: Catalog) -> dict[str, str]:

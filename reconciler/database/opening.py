@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.database.catalog import inspect
 from reconciler.database.connection import Connection, run
@@ -13,7 +14,8 @@ from reconciler.kinds import Kinds
 from reconciler.model.snapshot import DatabaseIdentity
 from reconciler.model.table import Catalog, UniqueIndex
 
-LEDGER_VERSION = "1"
+# The number of the last migration under schemas/ledger/.
+LEDGER_VERSION: Final = 2
 
 _IDENTITY = Fixed(
     "SELECT s.system_identifier::text, current_database()::text, "
@@ -46,6 +48,23 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
 
     Raises NotInitialisedError, SchemaMismatchError or HiddenRowsError, before anything is read.
     """
+    database = open_ledger(connection)
+    catalog = inspect(connection, tables_of(kinds))
+    fitted = fit(kinds, catalog)
+    return Opening(
+        database=database,
+        kinds=fitted.kinds,
+        shapes=fitted.shapes,
+        left_out=fitted.left_out,
+        catalog=catalog,
+    )
+
+
+def open_ledger(connection: Connection) -> DatabaseIdentity:
+    """Set up the transaction's session; says which database this is.
+
+    Raises NotInitialisedError where the ledger is missing, or of another version than ours.
+    """
     _, identity = run(connection, [SETTINGS, _IDENTITY])
     system_identifier, name, has_ledger = identity[0]
     if not has_ledger:
@@ -54,19 +73,22 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
             hint="Run `reconcile init`, or `reconcile init --print` and have the script applied.",
         )
     (version,) = run(connection, [_VERSION])
-    if not version or version[0][0] != LEDGER_VERSION:
-        found = version[0][0] if version else "no"
+    found = int(version[0][0]) if version else 0
+    if found > LEDGER_VERSION:
+        raise newer_ledger(found)
+    if found < LEDGER_VERSION:
+        told = f"version {found}" if found else "no version"
         raise NotInitialisedError(
-            f"the ledger has version {found}, and this program needs {LEDGER_VERSION}",
-            hint="Run `reconcile init` to upgrade an older ledger; for a newer one, use a newer "
-            "release of reconcile.",
+            f"the ledger has {told}, and this program needs {LEDGER_VERSION}",
+            hint="Run `reconcile init`: it upgrades the ledger in place, and keeps what it tells. "
+            "Or have the script of `reconcile init --print` applied.",
         )
-    catalog = inspect(connection, tables_of(kinds))
-    fitted = fit(kinds, catalog)
-    return Opening(
-        database=DatabaseIdentity(system_identifier=system_identifier, name=name),
-        kinds=fitted.kinds,
-        shapes=fitted.shapes,
-        left_out=fitted.left_out,
-        catalog=catalog,
+    return DatabaseIdentity(system_identifier=system_identifier, name=name)
+
+
+def newer_ledger(version: int) -> NotInitialisedError:
+    """The ledger is of a release after this one."""
+    return NotInitialisedError(
+        f"the ledger has version {version}, and this release knows {LEDGER_VERSION}",
+        hint="Use a newer release of reconcile; a ledger is never downgraded.",
     )

@@ -1,4 +1,4 @@
-"""The platform's own tables: who the template, the targets and the actor are, and who may."""
+"""The platform's own tables: who the targets and the actor are, and who may."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.database.connection import Connection, run
-from reconciler.errors import NotAuthorisedError, NotFoundError, RefusedError
+from reconciler.errors import NotAuthorisedError, NotFoundError
 from reconciler.model.snapshot import Actor, Organization, Target, Template
 
 ADMINISTRATORS: Final = frozenset({"owner", "admin"})
@@ -28,20 +28,6 @@ SETTINGS: Final = Fixed(
     "set_config('IntervalStyle', 'postgres', true), set_config('bytea_output', 'hex', true), "
     "set_config('extra_float_digits', '1', true), set_config('row_security', 'off', true)"
 )
-
-_SLUG: Final = "trim(both '-' from regexp_replace(lower(a.name), '[^[:alnum:]]+', '-', 'g'))"
-
-_TEMPLATE: Final = f"""
-SELECT a.id, a.name, a.template_agent_id, o.id, o.slug, o.name, o.visibility,
-       CASE WHEN a.id = $1 THEN 0 WHEN o.slug || '/' || {_SLUG} = $1 THEN 1
-            WHEN {_SLUG} = $1 AND o.visibility = 'public' THEN 2 ELSE 3 END AS rank
-FROM public.agents a JOIN public.organization o ON o.id = a.organization_id
-WHERE a.id = $1
-   OR a.template_agent_id IS NULL
-      AND (o.id = $1 OR o.slug = $1 OR o.slug || '/' || {_SLUG} = $1
-           OR {_SLUG} = $1 AND o.visibility = 'public')
-ORDER BY rank, o.slug, a.id LIMIT 20
-"""  # noqa: S608 - the only thing put in is the constant above
 
 _TARGETS: Final = """
 SELECT w.typed, o.id, o.slug, o.name, o.visibility, a.id, t.revision,
@@ -71,55 +57,6 @@ SELECT current_user::text, s.value, r.oid IS NOT NULL,
 FROM reconcile.setting s LEFT JOIN pg_roles r ON r.rolname = s.value
 WHERE s.name = 'operator_role'
 """
-
-
-def find_template(connection: Connection, typed: str) -> Template:
-    """The template agent by id, by its name's slug, by organisation, or by organisation/name.
-
-    Raises NotFoundError where there is none, or several.
-    """
-    (found,) = run(connection, [Fixed(_TEMPLATE, (typed,))])
-    best = [row for row in found if row[7] == found[0][7]]
-    if not best:
-        raise NotFoundError(
-            f"there is no template {typed!r}",
-            hint="Name the template agent by its id, by its name as a slug (personal-finance), by "
-            "its organisation's slug, or as organisation/agent. A private organisation's "
-            "template is found by id only, and cannot be installed.",
-        )
-    if len(best) > 1:
-        names = ", ".join(f"{row[0]} ({row[1]}, in {row[4]})" for row in best)
-        raise NotFoundError(
-            f"{typed!r} names several templates: {names}",
-            hint="Name the template agent by its id.",
-        )
-    agent, agent_name, installed_from, organization, slug, name, visibility, _ = best[0]
-    return Template(
-        agent_id=agent,
-        name=agent_name,
-        installed_from=installed_from,
-        organization=Organization(id=organization, slug=slug, name=name, visibility=visibility),
-    )
-
-
-def installed_from(connection: Connection, agent: str) -> tuple[str, str]:
-    """The template and the organisation of an installed agent.
-
-    Raises NotFoundError for an unknown agent, RefusedError for one that is not installed.
-    """
-    sql = "SELECT template_agent_id, organization_id FROM public.agents WHERE id = $1"
-    (found,) = run(connection, [Fixed(sql, (agent,))])
-    if not found:
-        raise NotFoundError(
-            f"there is no agent {agent!r}", hint="Name the installed agent by its id."
-        )
-    template, organization = found[0]
-    if template is None:
-        raise RefusedError(
-            f"agent {agent} is not installed from a template",
-            hint="Install a template first: install_agent_from_template, or reconcile plan.",
-        )
-    return template, organization
 
 
 def find_targets(
@@ -176,29 +113,6 @@ def find_actor(connection: Connection, typed: str | None) -> Actor:
             hint="Name the actor by the user's id or e-mail address (--as).",
         )
     return Actor(mode="member", user_id=rows[0][0], label=rows[0][1])
-
-
-def refuse(template: Template, targets: Sequence[Target]) -> None:
-    """Raise RefusedError for a template that may not be installed into these targets."""
-    where = f"{template.name} ({template.agent_id}) in {template.organization.slug}"
-    if template.installed_from is not None:
-        raise RefusedError(
-            f"{where} is no template: it is itself installed from {template.installed_from}",
-            hint=f"Plan with the template that it came from: {template.installed_from}.",
-        )
-    for target in targets:
-        if target.organization.id == template.organization.id:
-            raise RefusedError(
-                f"{target.organization.slug} is the organisation of the template {where}",
-                hint="A template's own organisation has the rows already; name another target.",
-            )
-    if template.organization.visibility != "public":
-        raise RefusedError(
-            f"the organisation {template.organization.slug} of the template {where} is "
-            f"{template.organization.visibility}",
-            hint=f"Make {template.organization.slug} public first, so that nobody installs what "
-            "its people have not published.",
-        )
 
 
 def authorise(connection: Connection, actor: Actor, organizations: Sequence[str]) -> None:

@@ -11,64 +11,83 @@ from collections.abc import Sequence
 from reconciler.database.connection import Connection, run, transaction
 from reconciler.database.fit import signed
 from reconciler.database.opening import Opening, open_database
-from reconciler.database.platform import (
-    authorise,
-    find_actor,
-    find_targets,
+from reconciler.database.platform import authorise, find_actor, find_targets
+from reconciler.database.templates import (
+    find_applied,
+    find_heirs,
     find_template,
     refuse,
+    refuse_itself,
 )
+from reconciler.differ.renaming import Renaming
 from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
-from reconciler.model.snapshot import Actor, Row, Snapshot, State
+from reconciler.model.plan import Plan, Request
+from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
 from reconciler.queries import inside
-from reconciler.reader.answers import About, ask, template_rows
+from reconciler.reader.answers import About, ask, ask_held, ask_placed, template_rows
+from reconciler.reader.closer import Places, count_uses, look, places_of
 from reconciler.reader.decode import fingerprint
 from reconciler.sql.asking import Asking, asking
 
 
 def read(
-    connection: Connection,
-    kinds: Kinds,
-    template: str,
-    targets: Sequence[str],
-    actor: str | None,
-    name: str | None,
+    connection: Connection, kinds: Kinds, request: Request, undoing: Plan | None = None
 ) -> tuple[Snapshot, Actor, Kinds]:
-    """Read the template and the targets, as they are at one instant.
+    """Read what a request is about, as it is at one instant.
 
-    `name` is what a new agent is to be called, where that is not the template's name.
+    To install or bring up to date: the template's rows, and what the targets' rows look like
+    beside them. To uninstall or release: the rows of ours. To undo: what stands where the plan
+    that was applied, `undoing`, changed something.
+
     Returns the snapshot, the actor, and the kinds as this release of the database has them.
     Raises NotFoundError, RefusedError, NotAuthorisedError, or what `open_database` raises.
     """
     with transaction(connection, read_only=True):
         opening = open_database(connection, kinds)
-        found = find_template(connection, template)
-        organizations = find_targets(connection, targets, found)
-        acting = find_actor(connection, actor)
-        refuse(found, organizations)
-        ids = [target.organization.id for target in organizations]
-        authorise(connection, acting, ids)
-        about = About(found.agent_id, found.organization.id, ids, name)
-        asked = asking(opening.kinds, opening.shapes, opening.uniques, named=name is not None)
-        rows, ambiguous, seen, collisions = ask(connection, opening, asked, about)
-        taken, named = _known(connection, asked, about, rows, seen)
-        snapshot = Snapshot(
-            database=opening.database,
-            template=found,
-            targets=organizations,
-            fingerprint=fingerprint(rows),
-            rows=rows,
-            states=seen,
-            ambiguous=ambiguous,
-            collisions=collisions,
-            shapes=opening.shapes,
-            taken=taken,
-            named=named,
-            left_out=opening.left_out,
-            signed=signed(opening.kinds, opening.catalog),
+        asked = asking(
+            opening.kinds, opening.shapes, opening.uniques, named=request.name is not None
         )
+        template = _template(connection, request, undoing, asked)
+        targets = find_targets(connection, request.targets, template)
+        acting = find_actor(connection, request.actor)
+        (refuse if request.mode in ("sync", "refresh") else refuse_itself)(template, targets)
+        ids = [target.organization.id for target in targets]
+        authorise(connection, acting, ids)
+        about = About(
+            template.agent_id,
+            template.organization.id,
+            ids,
+            request.name,
+            whole=request.mode in ("destroy", "release"),
+        )
+        reading = _Reading(connection, opening, asked, about, template, targets)
+        if undoing is not None:
+            snapshot = reading.undone(undoing)
+        elif about.whole:
+            snapshot = reading.held()
+        else:
+            snapshot = reading.compared(request)
     return snapshot, acting, opening.kinds
+
+
+def observe(
+    connection: Connection,
+    opening: Opening,
+    request: Request,
+    template: Template,
+    targets: tuple[Target, ...],
+) -> Snapshot:
+    """What bringing targets up to date is about, for whoever only looks and never applies.
+
+    In the caller's transaction, and in nobody's name: reading is up to what the database lets
+    read. Raises RefusedError for what `read` would refuse.
+    """
+    asked = asking(opening.kinds, opening.shapes, opening.uniques, named=False)
+    refuse(template, targets)
+    ids = [target.organization.id for target in targets]
+    about = About(template.agent_id, template.organization.id, ids)
+    return _Reading(connection, opening, asked, about, template, targets).compared(request)
 
 
 def read_fingerprint(connection: Connection, opening: Opening, about: About) -> str:
@@ -81,40 +100,190 @@ def read_fingerprint(connection: Connection, opening: Opening, about: About) -> 
     return fingerprint(rows)
 
 
-def _known(
-    connection: Connection,
-    asked: Asking,
-    about: About,
-    rows: Sequence[Row],
-    seen: Sequence[State],
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Which ids that could be minted are in use, and which texts in SQL name an organisation."""
-    minted = [
-        asked.questions.ids_in_use(kind, candidates)
-        for kind in asked.kinds
-        if kind.mint is not None and (candidates := _candidates(kind.mint, kind.name, about, seen))
-    ]
-    moving = {state.address for state in seen}
-    named_kinds = {kind.name: kind for kind in asked.kinds}
-    constants = {
-        text
-        for row in rows
-        if row.address in moving
-        for *_, query in inside(named_kinds[row.address.kind], row.values)
-        for text in query.literals
-    }
-    if constants:
-        minted.append(asked.questions.organizations(sorted(constants)))
-    answers = [frozenset(line[0] for line in answer) for answer in run(connection, minted)]
-    named = answers.pop() if constants else frozenset()
-    return frozenset().union(*answers), named
+def _template(
+    connection: Connection, request: Request, undoing: Plan | None, asked: Asking
+) -> Template:
+    if undoing is not None:
+        return undoing.template
+    if request.mode in ("destroy", "release"):
+        return find_applied(connection, request.template, asked.questions.owners(request.template))
+    return find_template(connection, request.template)
+
+
+class _Reading:
+    """One reading, inside its transaction."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        opening: Opening,
+        asked: Asking,
+        about: About,
+        template: Template,
+        targets: tuple[Target, ...],
+    ) -> None:
+        self.connection = connection
+        self.opening = opening
+        self.asked = asked
+        self.about = about
+        self.template = template
+        self.targets = targets
+
+    def compared(self, request: Request) -> Snapshot:
+        """The template's rows, and the targets' states beside them."""
+        rows, ambiguous, seen, collisions = ask(
+            self.connection, self.opening, self.asked, self.about
+        )
+        seen = (*self._closer(seen, request), *self._look(self._moving(rows, request)))
+        taken, named = self._known(rows, seen)
+        orphans = [state for state in seen if state.orphan and state.values is not None]
+        return self._snapshot(rows, seen).model_copy(
+            update={
+                "ambiguous": ambiguous,
+                "collisions": collisions,
+                "taken": taken,
+                "named": named,
+                "uses": self._uses(places_of(orphans)) if request.prune else (),
+                "placed": self._placed() if request.drift else (),
+            }
+        )
+
+    def held(self) -> Snapshot:
+        """The live rows of ours, what uses them, and who could have them instead."""
+        doubled, held = ask_held(self.connection, self.opening, self.asked, self.about)
+        places = places_of(held)
+        known = {state.address for state in held}
+        twice = [state for state in doubled if state.address in known]
+        seen = (*self._look(places, orphan=True), *twice)
+        return self._snapshot((), seen).model_copy(
+            update={
+                "uses": self._uses(places),
+                "heirs": find_heirs(self.connection, self.template, self.about.targets),
+            }
+        )
+
+    def undone(self, applied: Plan) -> Snapshot:
+        """What stands where a plan was applied, and what uses it."""
+        places = [
+            (target, address)
+            for change in applied.changes
+            for target in change.targets
+            for address in {change.address, getattr(change, "source", change.address)}
+        ]
+        seen = (*self._look(places), *self._doubled(places))
+        return self._snapshot((), seen).model_copy(update={"uses": self._uses(places)})
+
+    def _snapshot(self, rows: Sequence[Row], states: Sequence[State]) -> Snapshot:
+        return Snapshot(
+            database=self.opening.database,
+            template=self.template,
+            targets=self.targets,
+            fingerprint=fingerprint(rows),
+            rows=tuple(rows),
+            states=tuple(states),
+            shapes=self.opening.shapes,
+            left_out=self.opening.left_out,
+            signed=signed(self.opening.kinds, self.opening.catalog),
+        )
+
+    def _look(self, places: Places, *, orphan: bool = False) -> list[State]:
+        if not places:
+            return []
+        return look(self.connection, self.opening, self.asked, self.about, places, orphan=orphan)
+
+    def _doubled(self, places: Places) -> list[State]:
+        """Those of the addresses that stand twice somewhere."""
+        wanted = {address for _, address in places}
+        doubled, _ = ask_held(self.connection, self.opening, self.asked, self.about)
+        return [state for state in doubled if state.address in wanted]
+
+    def _uses(self, places: Places) -> tuple[Use, ...]:
+        if not places:
+            return ()
+        return count_uses(self.connection, self.opening, self.asked, self.about, places)
+
+    def _placed(self) -> tuple[State, ...]:
+        return ask_placed(self.connection, self.opening, self.asked, self.about)
+
+    def _closer(self, seen: Sequence[State], request: Request) -> tuple[State, ...]:
+        """The states, with orphans, unlinked installations and what is released in full.
+
+        A version that the template no longer has stays, whatever it holds; and a row that is as
+        the template has it does not travel, unless it is to be released.
+        """
+        kinds = {kind.name: kind for kind in self.opening.kinds}
+        orphans = [one for one in seen if one.orphan and not kinds[one.address.kind].history]
+        unlinked = [
+            one
+            for one in seen
+            if kinds[one.address.kind].installs
+            and one.situation == "absent"
+            and one.ledger == "retired"
+        ]
+        lost = {one.address for one in orphans}
+        given = {one.address for one in request.resolutions if one.action == "release"} - lost
+        known = {id(one) for one in (*orphans, *unlinked)}
+        known |= {id(one) for one in seen if one.address in given and one.situation != "ambiguous"}
+        places = [
+            (target, address)
+            for address in sorted(given)
+            if address.kind in kinds
+            for target in self.about.targets
+        ]
+        return (
+            *(one for one in seen if id(one) not in known),
+            *self._look(places),
+            *self._look(places_of(orphans), orphan=True),
+            *self._look(places_of(unlinked)),
+        )
+
+    def _moving(self, rows: Sequence[Row], request: Request) -> Places:
+        """Where rows, and what belongs to them, may still have the names that they once had."""
+        kinds = {kind.name: kind for kind in self.opening.kinds}
+        back = Renaming(kinds, [(one.to, one.source, [""]) for one in request.moved])
+        names = back.names.get("", ())
+        before = {row.address: back.address(row.address, names) for row in rows}
+        return [
+            (target, old)
+            for new, old in before.items()
+            if old != new
+            for target in self.about.targets
+        ]
+
+    def _known(
+        self, rows: Sequence[Row], seen: Sequence[State]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Which ids that could be minted are in use, and which texts in SQL name an
+        organisation.
+        """
+        questions = self.asked.questions
+        minted = [
+            questions.ids_in_use(kind, candidates)
+            for kind in self.asked.kinds
+            if kind.mint is not None
+            and (candidates := _candidates(kind.mint, kind.name, self.about, seen))
+        ]
+        moving = {state.address for state in seen}
+        named_kinds = {kind.name: kind for kind in self.asked.kinds}
+        constants = {
+            text
+            for row in rows
+            if row.address in moving
+            for *_, query in inside(named_kinds[row.address.kind], row.values)
+            for text in query.literals
+        }
+        if constants:
+            minted.append(questions.organizations(sorted(constants)))
+        answers = [frozenset(line[0] for line in answer) for answer in run(self.connection, minted)]
+        named = answers.pop() if constants else frozenset()
+        return frozenset().union(*answers), named
 
 
 def _candidates(prefix: str, kind: str, about: About, seen: Sequence[State]) -> list[str]:
     return [
         mint(prefix, about.agent, organization, state.address, attempt)
         for state in seen
-        if state.address.kind == kind and state.situation != "live"
+        if state.address.kind == kind and state.situation == "absent"
         for organization in state.organizations
         for attempt in range(ATTEMPTS)
     ]

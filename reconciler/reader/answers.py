@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
@@ -27,8 +27,9 @@ from reconciler.model.snapshot import (
 from reconciler.model.value import Value, Values
 from reconciler.reader.decode import decode
 from reconciler.sql.asking import Asking
+from reconciler.sql.drift import placed
 from reconciler.sql.questions import Questions
-from reconciler.sql.states import FIXED
+from reconciler.sql.seen import FIXED
 from reconciler.sql.tree import Blank, Statement
 from reconciler.sql.uniqueness import speaks_of
 
@@ -42,12 +43,17 @@ _MANY_TARGETS: Final = Fixed("SELECT set_config('enable_nestloop', 'off', true)"
 
 @dataclass(frozen=True)
 class About:
-    """Whom the questions are about; `name` is what a new agent is to be called, if anything."""
+    """Whom the questions are about.
+
+    name   what a new agent is to be called, if anything
+    whole  whether all rows of ours are asked for, and not only those without the template's
+    """
 
     agent: str
     organization: str
     targets: Sequence[str]
     name: str | None = None
+    whole: bool = False
 
     def ask(self, connection: Connection, statements: Iterable[Statement]) -> list[Rows]:
         """The answers, in one round trip."""
@@ -56,6 +62,7 @@ class About:
             Blank.ORGANIZATION: self.organization,
             Blank.TARGETS: list(self.targets),
             Blank.NAME: self.name,
+            Blank.WHOLE: self.whole,
         }
         asked = [statement.filled(blanks) for statement in statements]
         if len(self.targets) <= _FEW:
@@ -84,10 +91,10 @@ def ask(
     wanted = {row.address for row in rows}
     for kind in opening.kinds:
         found, twins, orphans = islice(answers, 3)
-        seen += _states(kind, found, asked.questions, opening)
-        seen += [state for state in _grouped(kind, twins, "ambiguous") if state.address in wanted]
+        seen += states_of(kind, found, asked.questions, opening)
+        seen += [state for state in grouped(kind, twins, "ambiguous") if state.address in wanted]
         if kind.mirrored:
-            seen += _grouped(kind, orphans, "live")
+            seen += grouped(kind, orphans, "live")
     collisions = [
         Collision(
             address=Address.of(kind.name, tuple(key)),
@@ -102,6 +109,55 @@ def ask(
         for *key, organization, other, other_organization in answer
     ]
     return tuple(rows), tuple(ambiguous), tuple(seen), tuple(collisions)
+
+
+def ask_placed(
+    connection: Connection, opening: Opening, asked: Asking, about: About
+) -> tuple[State, ...]:
+    """All that was placed, with every managed column, and with what was last applied."""
+    kinds = [kind for kind in opening.kinds if kind.mirrored]
+    answers = about.ask(connection, [placed(asked.questions, kind) for kind in kinds])
+    found = []
+    for kind, answer in zip(kinds, answers, strict=True):
+        width = len(asked.questions.sources.key_names(kind))
+        for line in answer:
+            key, base, kept = line[:width], line[width], line[width + 1]
+            *texts, organizations = line[width + 2 :]
+            found.append(
+                State(
+                    address=Address.of(kind.name, key),
+                    organizations=tuple(sorted(organizations)),
+                    situation="live",
+                    values={
+                        column.name: _decoded(kind, key, column, text, opening.shapes[kind.name])
+                        for column, text in zip(kind.columns, texts, strict=True)
+                    },
+                    base=_VALUES.validate_python(parse(base)),
+                    kept=frozenset(kept),
+                )
+            )
+    return tuple(found)
+
+
+def ask_held(
+    connection: Connection, opening: Opening, asked: Asking, about: About
+) -> tuple[list[State], list[State]]:
+    """What stands twice, whosever it is, and the live rows of ours, by their addresses."""
+    kinds = [
+        (kind, twins, orphans)
+        for kind, (_, twins, orphans) in zip(opening.kinds, asked.targets, strict=True)
+        if kind.mirrored
+    ]
+    answers = iter(
+        about.ask(connection, [one for _, twins, orphans in kinds for one in (twins, orphans)])
+    )
+    doubled: list[State] = []
+    held: list[State] = []
+    for kind, *_ in kinds:
+        twins, orphans = next(answers), next(answers)
+        doubled += grouped(kind, twins, "ambiguous")
+        held += grouped(kind, orphans, "live")
+    return doubled, held
 
 
 def template_rows(kind: Kind, answer: Rows, opening: Opening) -> tuple[list[Row], list[Address]]:
@@ -136,34 +192,48 @@ def _decoded(
         ) from error
 
 
-def _states(kind: Kind, answer: Rows, questions: Questions, opening: Opening) -> list[State]:
+def states_of(
+    kind: Kind, answer: Rows, questions: Questions, opening: Opening, *, orphan: bool = False
+) -> list[State]:
+    """What the answer to a question of the shape of `reconciler.sql.seen` says."""
     shape = opening.shapes[kind.name]
     width = len(questions.sources.key_names(kind))
     found = []
     for line in answer:
         key, fixed = line[:width], dict(zip(FIXED, line[width : width + len(FIXED)], strict=True))
-        texts, organizations = line[width + len(FIXED) : -1], line[-1]
+        *texts, organizations, ids = line[width + len(FIXED) :]
+        situation = _situation(fixed)
         values = {
             column.name: _decoded(kind, key, column, text, shape)
             for column, text in zip(kind.compared, texts, strict=True)
         }
-        situation: Situation = "absent"
-        if fixed["live"] is not None:
-            situation = "live" if fixed["live"] else "dead"
         found.append(
             State(
                 address=Address.of(kind.name, key),
-                organizations=tuple(sorted(organizations)),
+                organizations=tuple(organizations),
                 situation=situation,
                 owner=_owner(fixed),
                 values=values if situation != "absent" else None,
                 base=_VALUES.validate_python(parse(fixed["base"])) if fixed["base"] else None,
-                placed=fixed["placed"],
+                ids=tuple(ids) if situation != "absent" else (),
+                ledger=fixed["ledger"],
+                kept=frozenset(fixed["kept"] or ()),
+                revision=fixed["revision"],
                 blocks=bool(fixed["blocks"]),
+                revivable=bool(fixed["revivable"]),
+                orphan=orphan,
                 author=_author(fixed),
             )
         )
     return found
+
+
+def _situation(fixed: dict[str, Any]) -> Situation:
+    if fixed["live"] is None:
+        return "absent"
+    if not fixed["live"]:
+        return "dead"
+    return "live" if fixed["attached"] else "detached"
 
 
 def _owner(fixed: dict[str, str | None]) -> RowOwner | None:
@@ -183,7 +253,7 @@ def _author(fixed: dict[str, str | None]) -> Author | None:
     return Author(user_id=fixed["author"], label=fixed["author_label"], at=fixed["authored_at"])
 
 
-def _grouped(kind: Kind, answer: Rows, situation: Situation) -> list[State]:
+def grouped(kind: Kind, answer: Rows, situation: Situation) -> list[State]:
     """States that are known by their key alone: doubles, and orphans."""
     found: dict[Address, set[str]] = {}
     for *key, organizations in answer:
