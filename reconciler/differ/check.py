@@ -15,7 +15,18 @@ from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.kinds.order import key_width, parent_of
 from reconciler.model.address import Address
 from reconciler.model.canonical import canonical
-from reconciler.model.change import Adopt, Create, FieldChange, Update
+from reconciler.model.change import (
+    Adopt,
+    Change,
+    Create,
+    FieldChange,
+    Move,
+    Release,
+    Restore,
+    Retire,
+    Rewrite,
+    Update,
+)
 from reconciler.model.kind import Column, Kind
 from reconciler.model.plan import Plan
 from reconciler.model.value import Digest, Json, Ref, Value, Values
@@ -40,6 +51,10 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
         yield "the template's own organisation is a target"
     if plan.actor.mode == "operator" and plan.actor.user_id is not None:
         yield "an operator is a database role, not a user"
+    if plan.request.mode == "undo" and plan.request.revision is None:
+        yield "it does not say which revision it undoes"
+    if plan.request.mode == "refresh" and plan.changes:
+        yield "it only says what drifted, and changes rows"
     known = frozenset(targets)
     for name, digest in plan.kinds.items():
         if name not in kinds or kinds[name].digest != digest:
@@ -69,9 +84,13 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
         if not kind.mirrored:
             yield f"{change.address}: rows of this kind are only pointed at"
         yield from _place(kind, change, plan, kinds)
-        if isinstance(change, Adopt) and not _resolved(change, plan):
-            yield f"{change.address}: is taken over, and nobody resolved that"
-        yield from _change(kind, change, plan, kinds)
+        yield from _wanted(change, plan)
+        if isinstance(change, Create):
+            yield from _created(kind, change, plan, kinds)
+        else:
+            yield from _rewritten(kind, change, plan, kinds)
+        if isinstance(change, Move):
+            yield from _moved(kind, change, plan, kinds)
     for conflict in plan.conflicts:
         if (conflict.address, conflict.target) in touched:
             yield f"{conflict.address}: is changed in {conflict.target} in spite of a conflict"
@@ -79,23 +98,62 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
         yield "its plan_id does not fit its content"
 
 
-def _change(
-    kind: Kind, change: Create | Update | Adopt, plan: Plan, kinds: dict[str, Kind]
-) -> Iterator[str]:
+def _wanted(change: Change, plan: Plan) -> Iterator[str]:
+    """What only happens if somebody asked for it."""
+    at, mode = change.address, plan.request.mode
+    if mode == "undo":
+        return
+    if mode in ("destroy", "release") and not isinstance(change, Release | Retire):
+        yield f"{at}: is written, and the plan only takes leave of rows"
+    if isinstance(change, Adopt) and not _resolved(at, "take" if change.owner else "adopt", plan):
+        yield f"{at}: is taken over, and nobody resolved that"
+    if isinstance(change, Retire) and not (mode == "destroy" or plan.request.prune):
+        yield f"{at}: is retired, and nobody asked for that"
+    if isinstance(change, Release) and mode != "destroy" and not _resolved(at, "release", plan):
+        yield f"{at}: is given away, and nobody resolved that"
+    home = plan.template.organization.id
+    if isinstance(change, Release) and change.to is not None:
+        inherited = mode == "destroy" and change.because == "handed_over"
+        if not (inherited and change.to.organization == home):
+            yield f"{at}: is given to a template that cannot inherit it"
+    if isinstance(change, Retire | Release) and mode == "sync" and change.fields:
+        yield f"{at}: is written, and not only taken leave of"
+
+
+def _created(kind: Kind, change: Create, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
     at = change.address
     shape = plan.shapes.get(kind.name, {})
     columns = {column.name: column for column in kind.columns if column.name in shape}
-    if isinstance(change, Create):
-        if change.values.keys() != columns.keys():
-            yield f"{at}: its columns are not the kind's"
-        if len(change.ids) != (len(change.targets) if kind.mint is not None else 0):
-            yield f"{at}: needs one minted id a target, or none"
-        for name, value in change.values.items():
-            yield from _value(at, columns.get(name), shape.get(name, ""), value, kinds)
-            yield from _must(at, columns.get(name), value, plan)
-        yield from _schedules(at, kind, change.values)
-        yield from _predecessor(kind, change)
-        return
+    if change.values.keys() != columns.keys():
+        yield f"{at}: its columns are not the kind's"
+    if len(change.ids) != (len(change.targets) if kind.mint is not None else 0):
+        yield f"{at}: needs one minted id a target, or none"
+    undone = plan.request.mode == "undo"
+    for name, value in change.values.items():
+        yield from _value(at, columns.get(name), shape.get(name, ""), value, kinds, undone=undone)
+        yield from _must(at, columns.get(name), value, plan)
+    yield from _schedules(at, kind, change.values)
+    yield from _predecessor(kind, change)
+
+
+def _moved(kind: Kind, change: Move, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
+    at, source = change.address, change.source
+    if source.kind != at.kind or len(source.key) != len(at.key) or source == at:
+        yield f"{at}: {source} is no other name of such a row"
+    elif source.key[: -len(kind.key)] != at.key[: -len(kind.key)]:
+        yield f"{at}: {source} belongs to another row"
+    if kind.installs or kind.history or _excluded(kind, source, kinds):
+        yield f"{at}: rows of this kind keep their names"
+    if plan.request.mode != "undo" and not any(
+        (one.source, one.to) == (source, at) for one in plan.request.moved
+    ):
+        yield f"{at}: gets another name, and nobody declared that"
+
+
+def _rewritten(kind: Kind, change: Rewrite, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
+    at = change.address
+    shape = plan.shapes.get(kind.name, {})
+    columns = {column.name: column for column in kind.columns if column.name in shape}
     if kind.history:
         yield f"{at}: a version is history, and never written over"
     compared = {column.name for column in kind.compared if column.name in shape}
@@ -106,25 +164,33 @@ def _change(
         yield f"{at}: a column is changed twice"
     if isinstance(change, Update) and not names:
         yield f"{at}: is an update without a change"
-    kept = set(change.kept)
-    shared = {column.name for column in kind.compared if column.owner == "shared"}
-    if not kept <= shared - set(names):
-        yield f"{at}: keeps an edit of a column that is not shared"
-    if isinstance(change, Adopt) and kind.owner is None:
-        yield f"{at}: rows of this kind have no owner, so they cannot be adopted"
+    undone = plan.request.mode == "undo"
+    if change.becomes is not None and not undone:
+        yield f"{at}: says what the ledger is to say of it, and undoes nothing"
+    if not change.kept.keys() <= columns.keys() - (set() if undone else set(names)):
+        yield f"{at}: keeps what it changes"
+    if not set(change.pinned) <= change.kept.keys():
+        yield f"{at}: pins what it does not keep"
+    if isinstance(change, Adopt | Release) and kind.owner is None:
+        yield f"{at}: rows of this kind have no owner, so they cannot be adopted or released"
+    if isinstance(change, Retire) and not kind.retired:
+        yield f"{at}: rows of this kind cannot be retired"
+    if isinstance(change, Restore) and len(change.ids) != len(change.targets):
+        yield f"{at}: does not say which row comes back"
+    heir = change.to.agent if isinstance(change, Release) and change.to else None
     for field in change.fields:
         if field.column not in compared:
             yield f"{at}: column {field.column!r} is not the template's to write"
             continue
-        yield from _value(at, columns[field.column], shape[field.column], field.after, kinds)
-        yield from _must(at, columns[field.column], field.after, plan)
+        column = columns[field.column]
+        sql_type = shape[field.column]
+        yield from _value(at, column, sql_type, field.after, kinds, undone=undone)
+        yield from _must(at, column, field.after, plan, heir)
         yield from _schedules(at, kind, {field.column: field.after})
         yield from _field(at, field, change.before.get(field.column))
 
 
-def _place(
-    kind: Kind, change: Create | Update | Adopt, plan: Plan, kinds: dict[str, Kind]
-) -> Iterator[str]:
+def _place(kind: Kind, change: Change, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
     """An address that a plan may speak of, and the ids that it may mint there."""
     agent = plan.template.agent_id
     if kind.installs and change.address.key != (agent,):
@@ -146,11 +212,8 @@ def _excluded(kind: Kind, address: Address, kinds: dict[str, Kind]) -> bool:
     return above is not None and _excluded(kinds[above.kind], above, kinds)
 
 
-def _resolved(change: Adopt, plan: Plan) -> bool:
-    wanted = "adopt" if change.owner is None else "take"
-    return any(
-        (one.address, one.action) == (change.address, wanted) for one in plan.request.resolutions
-    )
+def _resolved(address: Address, action: str, plan: Plan) -> bool:
+    return any((one.address, one.action) == (address, action) for one in plan.request.resolutions)
 
 
 def _predecessor(kind: Kind, change: Create) -> Iterator[str]:
@@ -185,18 +248,31 @@ def _field(at: str, field: FieldChange, before: Value) -> Iterator[str]:
             yield f"{at}: the operations shown for {field.column} do not lead to what it becomes"
 
 
-def _must(at: Address, column: Column | None, value: Value, plan: Plan) -> Iterator[str]:
-    """What a column may not be, whatever a plan file says."""
+def _must(
+    at: Address, column: Column | None, value: Value, plan: Plan, heir: str | None = None
+) -> Iterator[str]:
+    """What a column may not be, whatever a plan file says; `heir` is who gets the row.
+
+    What is undone comes back as it was, be it without an installation.
+    """
     if column is not None and column.required and value is None:
         yield f"{at}: {column.name} is empty, and a row without it is only half a row"
-    installed = isinstance(value, Ref) and value.ref.key == (plan.template.agent_id,)
-    if column is not None and column.installation and not installed:
+    installed = isinstance(value, Ref) and value.ref.key == (heir or plan.template.agent_id,)
+    undone = plan.request.mode == "undo"
+    if column is not None and column.installation and not (installed or undone):
         yield f"{at}: {column.name} is not the installation of this template"
 
 
 def _value(
-    at: Address, column: Column | None, sql_type: str, value: Value, kinds: dict[str, Kind]
+    at: Address,
+    column: Column | None,
+    sql_type: str,
+    value: Value,
+    kinds: dict[str, Kind],
+    *,
+    undone: bool,
 ) -> Iterator[str]:
+    """What a column cannot hold. Only what is undone points at versions of the tenant's own."""
     if column is None or value is None:
         return
     expected: type | tuple[type, ...]
@@ -211,7 +287,9 @@ def _value(
     if not isinstance(value, expected):
         yield f"{at}: {column.name} holds a value that its column cannot"
     elif isinstance(value, Ref) and (
-        value.organization is not None or value.own or value.ref.kind != column.references
+        value.organization is not None
+        or (value.own and not undone)
+        or value.ref.kind != column.references
     ):
         yield f"{at}: {column.name} refers to a row that it cannot refer to"
     elif isinstance(value, Ref) and len(value.ref.key) != key_width(kinds[value.ref.kind], kinds):

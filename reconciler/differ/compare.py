@@ -37,6 +37,7 @@ def compare(
     is_own: Callable[..., bool] = lambda value, **_: isinstance(value, Ref) and value.own,
     owner: str | None = None,
     resolved: str | None = None,
+    kept: frozenset[str] = frozenset(),
 ) -> Comparison:
     """Compare the columns that the template may write, of a row that the agent `owner` owns.
 
@@ -49,7 +50,8 @@ def compare(
     | template | change      | change, drift | change, drift       | change        |
     | shared   | change      | keep          | conflict edited_both | change        |
 
-    A version is history, so its columns are all like shared ones. A pointer at a version of the
+    A version is history, so its columns are all like shared ones; so are those of the template's
+    columns that are `kept`, since the row was adopted as it was. A pointer at a version of the
     tenant's own is an edit, whatever the base. And what another agent of the same organisation
     placed first points at that agent's installation.
     """
@@ -62,7 +64,8 @@ def compare(
         was = base[column.name] if base is not None and known else None
         drifted = known and was != ours
         edited = drifted or is_own(ours, known=known)
-        if (column.owner == "shared" or kind.history) and edited:
+        shared = column.owner == "shared" or column.name in kept
+        if (shared or kind.history) and edited:
             if was == theirs:
                 found.kept[column.name] = theirs
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from reconciler.differ.ownership import Ownership, Verdict
 from reconciler.differ.references import Reach
@@ -19,13 +19,23 @@ from reconciler.model.value import Ref
 from reconciler.schedule import problem
 
 _MISSING: frozenset[Verdict] = frozenset({"deleted_by_tenant", "dead_row_blocks"})
-_FOREIGN: frozenset[Verdict] = frozenset({"user_authored", "foreign_owner", "ambiguous"})
-_RESOLVED_BY: dict[Verdict, str] = {"user_authored": "adopt", "foreign_owner": "take"}
+_FOREIGN: frozenset[Verdict] = frozenset(
+    {"user_authored", "foreign_owner", "ambiguous", "release", "released"}
+)
+_RESOLVED_BY: dict[Verdict, str] = {
+    "user_authored": "adopt",
+    "released": "adopt",
+    "foreign_owner": "take",
+    "compare": "take",
+}
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One address in some targets: its state there, and the verdict."""
+    """One address in some targets: its state there, and the verdict.
+
+    `asked` says that the verdict is what a person resolved.
+    """
 
     kind: Kind
     row: Row
@@ -33,15 +43,41 @@ class Decision:
     organizations: frozenset[str]
     verdict: Verdict
     resolution: Resolution | None = None
+    asked: bool = False
 
     @property
     def taken_over(self) -> bool:
         """Whether a person resolved that the row becomes ours."""
+        if self.state.situation != "live":
+            return False
+        if self.verdict == "compare" and (self.state.owner is None or self.state.owner.exists):
+            return False
+        why = "dangling_owner" if self.verdict == "compare" else self.verdict
         return (
             self.resolution is not None
             and self.kind.owner is not None
             and _RESOLVED_BY.get(self.verdict) == self.resolution.action
+            and self.resolution.fits(why)
         )
+
+    def resolved(self, resolution: Resolution | None) -> Decision:
+        """The same, once a person has resolved something about it."""
+        verdict: Verdict | None = None
+        if resolution is not None and resolution.action == "restore":
+            if self.verdict == "deleted_by_tenant" and self.state.situation == "absent":
+                verdict = "create"
+            elif self.verdict == "deleted_by_tenant" and self.state.revivable:
+                verdict = "restore"
+        elif resolution is not None and resolution.action == "release":
+            verdict = "release" if self.verdict == "compare" and self.kind.owner else None
+        if verdict is None:
+            return replace(self, resolution=resolution)
+        return replace(self, resolution=resolution, verdict=verdict, asked=True)
+
+    def ids(self, organizations: Iterable[str]) -> tuple[str, ...]:
+        """The ids of the rows in these organisations."""
+        known = dict(zip(self.state.organizations, self.state.ids, strict=True))
+        return tuple(known[one] for one in organizations)
 
 
 def decide(
@@ -112,7 +148,7 @@ def _round(
                 reach.left_out.append((address, wanted - here))
             reach.missing[address] |= everywhere - here
             reach.foreign[address] |= everywhere - here
-            found = _verdicts(kind, row, states[address], here, ownership)
+            found = _verdicts(kind, row, _beneath(kind, states[address], reach), here, ownership)
             if address in snapshot.ambiguous:
                 double = State(
                     address=address, organizations=tuple(sorted(here)), situation="ambiguous"
@@ -122,7 +158,7 @@ def _round(
             reach.unchanged += len(here) if row.current else 0
             for bare in found:
                 reach.unchanged -= len(bare.organizations) if row.current else 0
-                decision = replace(bare, resolution=resolutions.get(address))
+                decision = bare.resolved(resolutions.get(address))
                 decisions.append(decision)
                 missing = frozenset(unwritten[address]) & decision.organizations
                 # Nothing can refer to a row that is there twice; unresolved, it blocks the plan.
@@ -134,7 +170,44 @@ def _round(
                     reach.foreign[address] |= missing
                 elif decision.verdict in _FOREIGN and not decision.taken_over:
                     reach.foreign[address] |= decision.organizations
+                    if decision.verdict == "released" and decision.state.situation != "live":
+                        reach.missing[address] |= decision.organizations
+                if decision.verdict == "create":
+                    reach.new[address] |= decision.organizations
+                elif decision.verdict == "restore":
+                    reach.restored[address] |= decision.organizations
     return decisions, reach
+
+
+def _beneath(kind: Kind, states: list[State], reach: Reach) -> list[State]:
+    """The states of children: under a parent that comes back they are alive again, and under a
+    new one there is nothing yet, whatever the ledger knows.
+    """
+    found = []
+    for state in states:
+        parent = parent_of(kind, state.address)
+        if parent is None:
+            found.append(state)
+            continue
+        here = frozenset(state.organizations)
+        new = here & reach.new[parent]
+        back = here & reach.restored[parent] if state.situation == "detached" else frozenset()
+        reach.restored[state.address] |= back
+        lost = here - new - back if state.situation == "detached" else frozenset()
+        found.append(_of(state, here - new - back - lost))
+        found.append(_of(state, back, situation="live"))
+        found.append(_of(state, new | lost, situation="absent", ledger=None, ids=(), values=None))
+    return [state for state in found if state.organizations]
+
+
+def _of(state: State, organizations: frozenset[str], **changes: Any) -> State:
+    """The state of some of its organisations."""
+    if len(organizations) == len(state.organizations) and not changes:
+        return state
+    known = dict(zip(state.organizations, state.ids, strict=False))
+    here = tuple(sorted(organizations))
+    ids = tuple(known[one] for one in here) if known else ()
+    return state.model_copy(update={"organizations": here, "ids": ids, **changes})
 
 
 def _defer(row: Row, states: Iterable[State], reach: Reach) -> None:

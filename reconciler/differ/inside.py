@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.model.change import Adopt, Create, Update
+from reconciler.model.change import Adopt, Create, Move, Restore, Update
 from reconciler.model.kind import Kind
 from reconciler.model.note import SuspectQuery
 from reconciler.queries import Query, inside
 
 
 def suspects(
-    kind: Kind, change: Create | Update | Adopt, organizations: frozenset[str]
+    kind: Kind, change: Create | Update | Adopt | Restore | Move, organizations: frozenset[str]
 ) -> Iterator[SuspectQuery]:
     """Queries that do not parse, read what they should not, or name another organisation.
 

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from reconciler.model.change import Adopt, Change, Create, Update
+from reconciler.model.change import Change
 from reconciler.model.note import Note
+from reconciler.model.plan import Drift
 
-_Told = TypeVar("_Told", Create, Update, Adopt, Change, Note)
+_Told = TypeVar("_Told", Change, Note, Drift)
 
 
 def merged(told: Iterable[_Told]) -> list[_Told]:
@@ -31,7 +32,7 @@ def _joined(left: _Told, right: _Told) -> _Told:
     targets = (*left.targets, *right.targets)
     order = sorted(range(len(targets)), key=targets.__getitem__)
     update: dict[str, object] = {"targets": tuple(targets[place] for place in order)}
-    if isinstance(left, Create) and isinstance(right, Create) and left.ids:
-        ids = (*left.ids, *right.ids)
+    ids = (*getattr(left, "ids", ()), *getattr(right, "ids", ()))
+    if ids:
         update["ids"] = tuple(ids[place] for place in order)
     return left.model_copy(update=update)

@@ -22,6 +22,8 @@ class Reach:
     left_out   children that are left out for that reason, and where
     deferred   what is not mirrored and not there (or there twice, ambiguous), and where
     unchanged  how many rows are as the template has them already
+    new, restored  where the row is created, and where a retired one comes back, or what belongs
+               to one does
     """
 
     def __init__(self, template: frozenset[Address], kinds: Mapping[str, Kind]) -> None:
@@ -32,6 +34,8 @@ class Reach:
         self.left_out: list[tuple[Address, frozenset[str]]] = []
         self.deferred: dict[Address, dict[str, Literal["absent", "ambiguous"]]] = defaultdict(dict)
         self.foreign: dict[Address, set[str]] = defaultdict(set)
+        self.new: dict[Address, set[str]] = defaultdict(set)
+        self.restored: dict[Address, set[str]] = defaultdict(set)
 
     def unresolved(self, value: Value, organizations: frozenset[str]) -> frozenset[str]:
         """Those of the organisations in which a reference would point at nothing.

@@ -225,9 +225,10 @@ def test_an_adoption_needs_the_resolution_of_a_person() -> None:
         check(plan.model_copy(update={"request": request}).identified(), KINDS)
 
 
-def test_what_is_kept_may_only_be_a_shared_column() -> None:
-    with pytest.raises(InvalidPlanError):
-        check(edited(Update, TYPE, kept={"name": "x"})(valid()), KINDS)
+def test_what_is_kept_is_a_column_that_does_not_change() -> None:
+    for name in ("metadata_schema", "no_such_column"):
+        with pytest.raises(InvalidPlanError, match="keeps what it changes"):
+            check(edited(Update, TYPE, kept={name: "x"})(valid()), KINDS)
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

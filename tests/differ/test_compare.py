@@ -114,7 +114,7 @@ def test_a_row_compared_two_ways_says_so() -> None:
     unknown = planned(snapshot(live(TYPE, entity_type()), rows=changed))
     assert [note.about for note in unknown.notes] == ["no_base"]
     known = planned(
-        snapshot(live(TYPE, entity_type(), base=entity_type(), placed=True), rows=changed)
+        snapshot(live(TYPE, entity_type(), base=entity_type(), ledger="placed"), rows=changed)
     )
     assert known.notes == ()
     (change,) = known.changes
@@ -125,7 +125,7 @@ def test_a_row_compared_two_ways_says_so() -> None:
 
 def test_drift_is_shown_field_by_field() -> None:
     have = entity_type(name="Edited here", icon="edited")
-    plan = planned(snapshot(live(TYPE, have, base=entity_type(), placed=True)))
+    plan = planned(snapshot(live(TYPE, have, base=entity_type(), ledger="placed")))
     (change,) = plan.changes
     assert change.action == "update"
     assert [(one.column, one.before, one.after, one.drift) for one in change.fields] == [

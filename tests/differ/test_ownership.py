@@ -33,7 +33,7 @@ from tests.differ.tiny import (
 DIFFERENT = entity_type(description="Theirs")
 
 
-def dead(address: Address, *, owner: RowOwner | None, blocks: bool, placed: bool) -> State:
+def dead(address: Address, *, owner: RowOwner | None, blocks: bool, ledger: str | None) -> State:
     values = entity_type() if address == TYPE else relationship_type()
     return State(
         address=address,
@@ -42,7 +42,7 @@ def dead(address: Address, *, owner: RowOwner | None, blocks: bool, placed: bool
         owner=owner,
         values=values,
         blocks=blocks,
-        placed=placed,
+        ledger=ledger,
     )
 
 
@@ -61,10 +61,10 @@ def told(plan: Plan) -> list[str]:
 
 TABLE = [
     ("none, and none was ever placed", absent(TYPE), ["create"]),
-    ("none, but one was placed before", absent(TYPE, placed=True), ["deleted_by_tenant"]),
+    ("none, but one was placed before", absent(TYPE, ledger="placed"), ["deleted_by_tenant"]),
     ("owner column NULL", live(TYPE, DIFFERENT, owner=None), ["user_authored"]),
     ("owner column NULL, and equal", live(TYPE, entity_type(), owner=None), ["user_authored"]),
-    ("owner column NULL, where one of ours was", live(TYPE, DIFFERENT, owner=None, placed=True),
+    ("owner column NULL, where one of ours was", live(TYPE, DIFFERENT, owner=None, ledger="placed"),
      ["user_authored"]),
     ("owner = this template agent", live(TYPE, DIFFERENT, base=entity_type()), ["update"]),
     ("the same, without a base", live(TYPE, DIFFERENT), ["update", "no_base"]),
@@ -74,15 +74,15 @@ TABLE = [
     ("owner = another template", live(TYPE, DIFFERENT, owner=RIVAL), ["foreign_owner"]),
     ("the same, and equal", live(TYPE, entity_type(), owner=RIVAL), ["foreign_owner"]),
     ("another template that is gone", live(TYPE, DIFFERENT, owner=GONE), ["foreign_owner"]),
-    ("ours, retired by the tenant", dead(TYPE, owner=OURS, blocks=False, placed=True),
+    ("ours, retired by the tenant", dead(TYPE, owner=OURS, blocks=False, ledger="placed"),
      ["deleted_by_tenant"]),
-    ("ours, retired, and in the way", dead(TYPE, owner=OURS, blocks=True, placed=True),
+    ("ours, retired, and in the way", dead(TYPE, owner=OURS, blocks=True, ledger="placed"),
      ["deleted_by_tenant"]),
-    ("somebody's, dead, and in the way", dead(TYPE, owner=None, blocks=True, placed=False),
+    ("somebody's, dead, and in the way", dead(TYPE, owner=None, blocks=True, ledger=None),
      ["dead_row_blocks"]),
-    ("another template's, dead, and in the way", dead(TYPE, owner=RIVAL, blocks=True, placed=False),
+    ("another template's, dead, and in the way", dead(TYPE, owner=RIVAL, blocks=True, ledger=None),
      ["dead_row_blocks"]),
-    ("somebody's, dead, and harmless", dead(TYPE, owner=None, blocks=False, placed=False),
+    ("somebody's, dead, and harmless", dead(TYPE, owner=None, blocks=False, ledger=None),
      ["create"]),
     ("two live rows", ambiguous(TYPE), ["ambiguous"]),
 ]  # fmt: skip
@@ -133,9 +133,9 @@ def test_a_collision_names_the_index_and_the_row_in_the_way() -> None:
         (live(TYPE, DIFFERENT, owner=GONE), "take", "adopt"),
         (live(TYPE, DIFFERENT, owner=RIVAL), "skip", "skipped"),
         (live(TYPE, DIFFERENT, owner=RIVAL), "adopt", "foreign_owner"),
-        (dead(TYPE, owner=RIVAL, blocks=True, placed=False), "skip", "skipped"),
-        (dead(TYPE, owner=RIVAL, blocks=True, placed=False), "adopt", "dead_row_blocks"),
-        (dead(TYPE, owner=RIVAL, blocks=True, placed=False), "take", "dead_row_blocks"),
+        (dead(TYPE, owner=RIVAL, blocks=True, ledger=None), "skip", "skipped"),
+        (dead(TYPE, owner=RIVAL, blocks=True, ledger=None), "adopt", "dead_row_blocks"),
+        (dead(TYPE, owner=RIVAL, blocks=True, ledger=None), "take", "dead_row_blocks"),
         (ambiguous(TYPE), "skip", "skipped"),
         (ambiguous(TYPE), "adopt", "ambiguous"),
         (ambiguous(TYPE), "take", "ambiguous"),
@@ -198,8 +198,8 @@ def test_a_doubled_address_of_the_template_is_a_conflict_in_every_target() -> No
 def test_a_child_is_ours_exactly_if_we_placed_it() -> None:
     theirs = live(RULE, {}, owner=None)
     assert told(planned(snapshot(theirs))) == [f"user_authored {RULE}"]
-    assert told(planned(snapshot(live(RULE, {}, owner=None, placed=True)))) == []
-    assert told(planned(snapshot(absent(RULE, placed=True)))) == [f"deleted_by_tenant {RULE}"]
+    assert told(planned(snapshot(live(RULE, {}, owner=None, ledger="placed")))) == []
+    assert told(planned(snapshot(absent(RULE, ledger="placed")))) == [f"deleted_by_tenant {RULE}"]
     assert told(planned(snapshot(absent(RULE)))) == [f"create {RULE}"]
 
 
@@ -214,7 +214,7 @@ def test_nothing_is_put_under_a_parent_that_is_not_ours(owner: RowOwner | None) 
 
 
 def test_nothing_is_put_under_a_parent_that_the_tenant_deleted() -> None:
-    plan = planned(snapshot(absent(OWNS, placed=True), absent(RULE)))
+    plan = planned(snapshot(absent(OWNS, ledger="placed"), absent(RULE)))
     assert told(plan) == [f"deleted_by_tenant {OWNS}", f"with_parent {RULE}"]
 
 
@@ -237,7 +237,7 @@ def test_a_flag_is_needless_where_it_resolves_nothing_in_any_target() -> None:
 
 
 def test_a_reference_to_a_row_that_will_be_missing_is_left_null_and_said() -> None:
-    states = [absent(OWNS), absent(OWNED_BY, placed=True), absent(RULE)]
+    states = [absent(OWNS), absent(OWNED_BY, ledger="placed"), absent(RULE)]
     plan = planned(snapshot(*states))
     created = {one.address: one for one in plan.changes if one.action == "create"}
     assert created[OWNS].values["inverse_type_id"] is None
@@ -267,13 +267,13 @@ def test_an_orphan_is_noted_and_nothing_more() -> None:
 
 def test_an_agent_that_was_deleted_is_installed_again() -> None:
     # Asking for an install is asking for the agent; for all other rows deleting is a decision.
-    assert told(planned(snapshot(absent(AGENT, placed=True)))) == [f"create {AGENT}"]
+    assert told(planned(snapshot(absent(AGENT, ledger="placed")))) == [f"create {AGENT}"]
 
 
 def test_a_renamed_agent_stays_renamed_and_a_new_one_takes_the_name_asked_for() -> None:
     # What is compared of an agent is what the template owns: its name is the tenant's.
     here = {"description": "Old"}
-    renamed = live(AGENT, here, owner=None, base=here, placed=True)
+    renamed = live(AGENT, here, owner=None, base=here, ledger="placed")
     (change,) = planned(snapshot(renamed), name="Other").changes
     assert change.action == "update"
     assert [one.column for one in change.fields] == ["description"]

@@ -124,13 +124,13 @@ ROWS = (
 )
 
 
-def absent(address: Address, *organizations: str, placed: bool = False) -> State:
+def absent(address: Address, *organizations: str, ledger: str | None = None) -> State:
     """Nothing there."""
     return State(
         address=address,
         organizations=organizations or (ACME,),
         situation="absent",
-        placed=placed,
+        ledger=ledger,
     )
 
 
@@ -140,7 +140,7 @@ def live(
     *organizations: str,
     owner: RowOwner | None = OURS,
     base: Values | None = None,
-    placed: bool = False,
+    ledger: str | None = None,
 ) -> State:
     """A live row with these values."""
     return State(
@@ -150,7 +150,7 @@ def live(
         owner=owner,
         values=values,
         base=base,
-        placed=placed,
+        ledger=ledger,
     )
 
 

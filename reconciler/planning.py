@@ -1,0 +1,156 @@
+"""The library's calls that make plans: what a request and its flags come to; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler import differ, past, reader
+from reconciler import kinds as kind_files
+from reconciler import moved as renames
+from reconciler import resolutions as resolving
+from reconciler.database.connection import Connection, Database, session
+from reconciler.errors import NotFoundError, ReconcilerError, RefusedError, SchemaMismatchError
+from reconciler.model.plan import Plan, Request
+from reconciler.model.snapshot import Snapshot
+from reconciler.resolutions import Flags
+
+
+def plan(
+    database: Database,
+    template: str,
+    targets: Sequence[str],
+    *,
+    actor: str | None = None,
+    name: str | None = None,
+    adopt: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    take: Sequence[str] = (),
+    restore: Sequence[str] = (),
+    release: Sequence[str] = (),
+    prune: bool = False,
+    destroy: bool = False,
+    keep_rows: bool = False,
+    moved: Path | None = None,
+    show_drift: bool = False,
+    refresh_only: bool = False,
+    kinds: Path | None = None,
+) -> Plan:
+    """What installing the template into the targets, or re-syncing them, would do.
+
+    `template` and `targets` are ids or slugs; `actor` is a user's id or e-mail address, None to
+    act as operator. `adopt`, `skip`, `take`, `restore` and `release` are addresses of rows, or
+    patterns (see `reconciler.resolutions`). `prune` retires what the template no longer has, and
+    `moved` is a file that declares which rows got another name there (see `reconciler.moved`).
+
+    `show_drift` says all that the targets changed since it was last applied, and `refresh_only`
+    nothing but that.
+
+    `destroy` uninstalls instead, and `keep_rows` then gives all rows to the tenant. That, and
+    releasing rows, is possible where the template is private or gone, too.
+
+    Nothing is written; conflicts are in the plan, not raised.
+    Raises NotFoundError, RefusedError, NotAuthorisedError, SchemaMismatchError, KindError...
+    """
+    if isinstance(targets, str):
+        raise ReconcilerError(
+            f"targets is the text {targets!r}", hint="Hand over a list, of one perhaps."
+        )
+    if not targets:
+        raise NotFoundError("no target was named", hint="Name at least one: --target ORG.")
+    request = Request(
+        template=template,
+        targets=tuple(targets),
+        actor=actor,
+        name=name,
+        kinds=str(kinds) if kinds else None,
+        mode="destroy" if destroy else "refresh" if refresh_only else "sync",
+        drift=show_drift or refresh_only,
+        prune=prune,
+        keep_rows=keep_rows,
+        moved=renames.load(moved, kind_files.load(kinds)) if moved else (),
+        moved_file=str(moved) if moved else None,
+    )
+    flags: Flags = {
+        "adopt": adopt,
+        "skip": skip,
+        "take": take,
+        "restore": restore,
+        "release": release,
+    }
+    with session(database) as connection:
+        try:
+            return _planned(connection, request, flags)
+        except (NotFoundError, RefusedError):
+            if destroy or prune or not release or any((adopt, skip, take, restore)):
+                raise
+            # Rows can be given away whatever has become of the template.
+            only = request.model_copy(update={"mode": "release"})
+            return _planned(connection, only, flags)
+
+
+def plan_undo(
+    database: Database,
+    revision: int,
+    *,
+    actor: str | None = None,
+    adopt: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    release: Sequence[str] = (),
+    kinds: Path | None = None,
+) -> Plan:
+    """What takes back a revision, row by row, where its rows are still as it left them.
+
+    The flags resolve what was touched since: `adopt` undoes it all the same, `skip` leaves it,
+    and `release` gives away what the tenant uses. Raises NotFoundError where there is no such
+    revision, and what `plan` raises.
+    """
+    _, applied = past.revision(database, revision)
+    request = Request(
+        template=applied.template.agent_id,
+        targets=tuple(target.organization.id for target in applied.targets),
+        actor=actor,
+        kinds=str(kinds) if kinds else applied.request.kinds,
+        mode="undo",
+        revision=revision,
+    )
+    flags: Flags = {"adopt": adopt, "skip": skip, "release": release}
+    with session(database) as connection:
+        return _planned(connection, request, flags, applied)
+
+
+def _planned(
+    connection: Connection, request: Request, flags: Flags, undoing: Plan | None = None
+) -> Plan:
+    """The plan that a request and flags ask for; `undoing` is the plan that is to be undone."""
+    loaded = kind_files.load(Path(request.kinds) if request.kinds else None)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    resolutions, patterns = resolving.parse(flags, "", now)
+    request = request.model_copy(update={"resolutions": tuple(resolutions)})
+    snapshot, acting, fitted = reader.read(connection, loaded, request, undoing)
+    resolutions, _ = resolving.parse(flags, acting.label, now)
+    request = request.model_copy(update={"resolutions": tuple(resolutions)})
+    made = differ.diff(snapshot, fitted, request, acting, now, undoing)
+    if patterns:
+        expanded = resolving.expand(patterns, made, resolutions)
+        request = request.model_copy(update={"resolutions": expanded})
+        made = differ.diff(snapshot, fitted, request, acting, now, undoing)
+    if acting.mode == "operator" and acting.signs_as is None:
+        _refuse_operator(made, snapshot)
+    return made
+
+
+def _refuse_operator(made: Plan, snapshot: Snapshot) -> None:
+    """Raise SchemaMismatchError where new rows must name a user, and an operator is none."""
+    created = dict.fromkeys(
+        change.address.kind for change in made.changes if change.action == "create"
+    )
+    needed = dict.fromkeys(snapshot.signed[kind] for kind in created if kind in snapshot.signed)
+    if needed:
+        raise SchemaMismatchError(
+            f"an operator is no user, and {', '.join(needed)} must name one",
+            hint="1. Name a user who is owner or admin of every target: --as USER.\n"
+            "2. Or name, once, the user whose rows an operator's are: INSERT INTO "
+            "reconcile.setting VALUES ('operator_user', 'USER_ID').",
+        )
