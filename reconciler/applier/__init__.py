@@ -15,27 +15,34 @@ from typing import Final
 
 from psycopg import errors as pg
 
-from reconciler.applier import ids
+from reconciler.applier import allowed, ids
 from reconciler.applier.refusals import (
     different_database,
     kinds_moved,
+    lost_at_commit,
     somebody_else,
     stale_rows,
 )
 from reconciler.database.connection import Connection, Rows, run, transaction
 from reconciler.database.opening import Opening, open_database
-from reconciler.database.platform import Fixed, authorise, find_actor, find_template, refuse
+from reconciler.database.platform import Fixed, authorise, find_actor
 from reconciler.differ.check import check
-from reconciler.errors import ConflictsError, LockedError, StalePlanError
+from reconciler.errors import (
+    ConflictsError,
+    LockedError,
+    OutcomeUnknownError,
+    StalePlanError,
+)
 from reconciler.kinds import Kinds
 from reconciler.ledger import record
+from reconciler.model.change import Create
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
 from reconciler.model.value import Digest
 from reconciler.reader import read_fingerprint
 from reconciler.reader.answers import About
 from reconciler.sql.guard import Scope
-from reconciler.sql.statements import Script
+from reconciler.sql.statements import Check, Script
 from reconciler.sql.tree import Statement
 
 RETRIES: Final = 3
@@ -59,7 +66,8 @@ def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = 
     serialization failures are retried, the whole transaction, up to three times.
 
     Raises ConflictsError, StalePlanError, LockedError, NotAuthorisedError, PlanFileError (another
-    database), RefusedError, or what `open_database` raises; then nothing was written.
+    database), RefusedError, or what `open_database` raises; then nothing was written. Raises
+    OutcomeUnknownError where the connection is lost at COMMIT (see `lost`).
     """
     check(plan, kinds)
     if plan.conflicts:
@@ -73,9 +81,14 @@ def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = 
     if plan.empty:
         return Outcome(status="nothing_to_do", plan_id=plan.plan_id)
     for attempt in range(1, RETRIES + 1):
+        work = _Apply(connection, plan, kinds, lock_timeout, attempt)
         try:
             with transaction(connection, read_only=False):
-                return _Apply(connection, plan, kinds, lock_timeout, attempt).outcome()
+                work.done = work.outcome()
+            return work.done
+        except OutcomeUnknownError as error:
+            # Only the COMMIT raises it, so all was done before.
+            raise lost_at_commit(error, work.done, work.transaction_id) from error.__cause__
         except (LockedError, StalePlanError) as error:
             if not isinstance(error.__cause__, _PASSING) or attempt == RETRIES:
                 raise
@@ -102,6 +115,8 @@ class _Apply:
         self.lock_timeout = lock_timeout
         self.targets = [target.organization.id for target in plan.targets]
         self.now: datetime
+        self.transaction_id: str | None = None
+        self.done: Outcome
         self.scope = Scope.of(kinds, frozenset(self.targets))
 
     def outcome(self) -> Outcome:
@@ -120,30 +135,30 @@ class _Apply:
             raise different_database(plan, opening.database)
         if opening.shapes != plan.shapes:
             raise kinds_moved(plan, opening.shapes)
-        template = find_template(self.connection, plan.template.agent_id)
+        allowed.template(self.connection, plan, self.kinds)
         actor = find_actor(self.connection, plan.actor.user_id)
-        found = (template.agent_id, template.organization.id)
-        if found != (plan.template.agent_id, plan.template.organization.id):
-            raise somebody_else(plan, "template")
         # Whichever role applies an operator's plan, its rows name the author that was reviewed.
         if plan.actor.mode == "operator":
             actor = actor.model_copy(update={"label": plan.actor.label})
         if actor != plan.actor:
             raise somebody_else(plan, "actor")
-        refuse(template, plan.targets)
         authorise(self.connection, plan.actor, self.targets)
+        allowed.heirs(self.connection, plan)
         script = Script(plan, opening.kinds, self.now)
+        self._first(script)
         moved = self._verify(script, opening)
         script.drawn = ids.draw(
             self.connection, opening, script.creates(), self.scope, self.attempt
         )
         counts = _counts(plan)
-        ((number,),) = self._run([record.revision(plan, counts)])[0]
+        ((number, self.transaction_id),) = self._run([record.revision(plan, counts)])[0]
         self._write(script.writes())
         self._write(
             [
                 record.content(script.contents()),
                 *script.places(number),
+                *script.audits(),
+                *script.last(),
                 record.advance(self.targets, number),
             ]
         )
@@ -164,20 +179,23 @@ class _Apply:
         self._run([record.lock(self.targets)])
         return self._run([record.find(self.plan.plan_id)])[0]
 
+    def _first(self, script: Script) -> None:
+        """Rename, and bring back, if that is still possible as the plan saw it."""
+        for locks, checks, writes in script.first():
+            self._run(locks)
+            self._hold(checks)
+            self._write(writes)
+
     def _verify(self, script: Script, opening: Opening) -> bool:
         """Lock the rows and hold them against the plan; says whether the template moved."""
         self._run(script.locks())
-        checks = script.checks()
-        found = self._run([one.statement for one in checks])
-        wrong = [
-            (one.changes[number], organization, one.says(told))
-            for one, answer in zip(checks, found, strict=True)
-            for organization, number, *told in answer
-        ]
-        if wrong:
-            raise stale_rows(self.plan, wrong)
+        self._hold(script.checks())
+        allowed.unused(self.connection, self.plan, opening)
+        if self.plan.request.mode != "sync":
+            return False
         template = self.plan.template
-        about = About(template.agent_id, template.organization.id, self.targets)
+        # The template is read alone: the planner is to be led by nobody's number of targets.
+        about = About(template.agent_id, template.organization.id, [])
         moved = read_fingerprint(self.connection, opening, about) != self.plan.fingerprint
         if moved and _copies_secrets(self.plan):
             raise StalePlanError(
@@ -186,6 +204,17 @@ class _Apply:
                 hint="Make a new plan.",
             )
         return moved
+
+    def _hold(self, checks: list[Check]) -> None:
+        """Raise StalePlanError where something is no longer as the plan saw it."""
+        found = self._run([one.statement for one in checks])
+        wrong = [
+            (one.changes[number], organization, one.says(told))
+            for one, answer in zip(checks, found, strict=True)
+            for organization, number, *told in answer
+        ]
+        if wrong:
+            raise stale_rows(self.plan, wrong)
 
     def _write(self, statements: list[Statement]) -> None:
         for statement, answer in zip(statements, self._run(statements), strict=True):
@@ -215,7 +244,7 @@ def _copies_secrets(plan: Plan) -> bool:
         for change in plan.changes
         for value in (
             change.values.values()
-            if change.action == "create"
+            if isinstance(change, Create)
             else (field.after for field in change.fields)
         )
     )

@@ -6,12 +6,21 @@ import shlex
 from collections.abc import Sequence
 
 from reconciler.database.fit import Shapes
-from reconciler.errors import PlanFileError, SchemaMismatchError, StalePlanError
-from reconciler.model.change import Adopt, Create, Update
+from reconciler.errors import (
+    NotAppliedError,
+    OutcomeUnknownError,
+    PlanFileError,
+    SchemaMismatchError,
+    StalePlanError,
+)
+from reconciler.model.change import Create, Rewrite
+from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import DatabaseIdentity
 
 _SHOWN = 20
+# Whoever knows the file's name puts it in.
+_APPLY = "reconcile apply FILE"
 
 
 def different_database(plan: Plan, here: DatabaseIdentity) -> PlanFileError:
@@ -22,6 +31,53 @@ def different_database(plan: Plan, here: DatabaseIdentity) -> PlanFileError:
         f"{here.system_identifier}); nothing was written",
         hint="1. Apply it where it was made: check --database-url.\n"
         f"2. Or make a plan for this database: {again(plan)}",
+    )
+
+
+def another_database(plan: Plan, here: DatabaseIdentity) -> PlanFileError:
+    """What became of the plan is asked of a database that cannot know."""
+    return PlanFileError(
+        f"the plan was made for the database {plan.database.name} (system "
+        f"{plan.database.system_identifier}), and this is {here.name} (system "
+        f"{here.system_identifier}), which knows nothing of it",
+        hint="Ask where it was made: check --database-url.",
+    )
+
+
+def not_applied(plan: Plan) -> NotAppliedError:
+    """The connection was lost while committing, and the database rolled back."""
+    return NotAppliedError(
+        "the connection was lost while committing, and the database has rolled the transaction "
+        f"back: plan {plan.plan_id[:12]} was not applied, nothing was written",
+        hint=f"Apply the same plan again, as it is: {_APPLY}",
+    )
+
+
+def unknown(plan: Plan, why: str, transaction_id: str | None) -> OutcomeUnknownError:
+    """The connection was lost while committing, and nobody can tell how that ended."""
+    return OutcomeUnknownError(
+        "the connection was lost while committing, and whether the plan was applied is not "
+        f"known: {why}",
+        hint=f"1. Apply the same plan again: {_APPLY}\n"
+        "   That is safe: a plan is applied once, and if it was already, this says so.\n"
+        "2. Or look whether it is in the ledger: "
+        f"{shlex.join(['reconcile', 'history', plan.targets[0].organization.slug])}",
+        transaction_id=transaction_id,
+    )
+
+
+def lost_at_commit(
+    error: OutcomeUnknownError, expected: Outcome, transaction_id: str | None
+) -> OutcomeUnknownError:
+    """The same error, with what it takes to find out."""
+    return OutcomeUnknownError(
+        error.message,
+        hint="1. Ask on another connection: reconciler.outcome(dsn, plan, "
+        f"transaction_id={transaction_id!r})\n"
+        "2. Or apply the same plan again, which is safe: a plan is applied once, and the ledger "
+        "knows whether that has happened.",
+        transaction_id=transaction_id,
+        expected=expected,
     )
 
 
@@ -48,9 +104,7 @@ def kinds_moved(plan: Plan, shapes: Shapes) -> SchemaMismatchError:
     )
 
 
-def stale_rows(
-    plan: Plan, rows: Sequence[tuple[Create | Update | Adopt, str, str]]
-) -> StalePlanError:
+def stale_rows(plan: Plan, rows: Sequence[tuple[Create | Rewrite, str, str]]) -> StalePlanError:
     """Rows are no longer as the plan saw them."""
     names = {target.organization.id: target.organization.slug for target in plan.targets}
     lines = [

@@ -1,0 +1,99 @@
+"""What must still be allowed when a plan is applied, beyond what its rows are.
+
+A plan file may come from anywhere, and the world moves on between a review and an apply.
+"""
+
+from __future__ import annotations
+
+from reconciler import planfile
+from reconciler.applier.refusals import somebody_else, stale_rows
+from reconciler.database.connection import Connection
+from reconciler.database.opening import Opening
+from reconciler.database.templates import find_heirs, find_template, refuse, refuse_itself
+from reconciler.differ.invert import beyond
+from reconciler.errors import InvalidPlanError
+from reconciler.kinds import Kinds
+from reconciler.ledger import history
+from reconciler.model.change import Release, Retire
+from reconciler.model.plan import Plan
+from reconciler.reader.answers import About
+from reconciler.reader.closer import count_uses
+from reconciler.sql.asking import asking
+
+
+def template(connection: Connection, plan: Plan, kinds: Kinds) -> None:
+    """Raise RefusedError, or what else there is, unless the template may still be installed.
+
+    What is only taken leave of may be private or gone; what is undone must have been applied.
+    """
+    if plan.request.mode != "sync":
+        refuse_itself(plan.template, plan.targets)
+        _undone(connection, plan, kinds)
+        return
+    template = find_template(connection, plan.template.agent_id)
+    found = (template.agent_id, template.organization.id)
+    if found != (plan.template.agent_id, plan.template.organization.id):
+        raise somebody_else(plan, "template")
+    refuse(template, plan.targets)
+
+
+def _undone(connection: Connection, plan: Plan, kinds: Kinds) -> None:
+    """What an undo does, must be the inverse of what the ledger says was applied."""
+    number = plan.request.revision
+    if plan.request.mode != "undo" or number is None:
+        return
+    _, text = history.revision(connection, number)
+    named = {kind.name: kind for kind in kinds}
+    if wrong := list(beyond(plan, planfile.loads(text), named)):
+        raise InvalidPlanError(
+            "the plan undoes what was never done:\n  " + "\n  ".join(wrong[:20]),
+            hint=f"Make a new plan: reconcile plan --undo {number}",
+        )
+
+
+def heirs(connection: Connection, plan: Plan) -> None:
+    """Raise StalePlanError where who is to inherit a row is not installed there any more."""
+    inherited = [
+        (change, target)
+        for change in plan.changes
+        if isinstance(change, Release) and change.because == "handed_over"
+        for target in change.targets
+    ]
+    if not inherited:
+        return
+    found = find_heirs(connection, plan.template, [one.organization.id for one in plan.targets])
+    now = {target: heir.owner.agent for target, heir in found.items()}
+    wrong = [
+        (change, target, f"would go to {change.to.agent}, which is not the one to inherit it")
+        for change, target in inherited
+        if change.to is not None and now.get(target) != change.to.agent
+    ]
+    if wrong:
+        raise stale_rows(plan, wrong)
+
+
+def unused(connection: Connection, plan: Plan, opening: Opening) -> None:
+    """Raise StalePlanError where the tenant has begun to use what would be retired."""
+    installs = {kind.name for kind in opening.kinds if kind.installs}
+    leaving = {
+        (target, change.address): change
+        for change in plan.changes
+        if isinstance(change, Retire) and change.address.kind not in installs
+        for target in change.targets
+    }
+    if not leaving:
+        return
+    template, targets = plan.template, [one.organization.id for one in plan.targets]
+    about = About(template.agent_id, template.organization.id, targets)
+    asked = asking(opening.kinds, opening.shapes, opening.uniques, named=False)
+    used = count_uses(connection, opening, asked, about, list(leaving))
+    wrong = [
+        (
+            leaving[one.organization, one.address],
+            one.organization,
+            f"is used by {one.table} now",
+        )
+        for one in used
+    ]
+    if wrong:
+        raise stale_rows(plan, wrong)
