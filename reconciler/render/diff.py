@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from reconciler.model.change import FieldChange
-from reconciler.model.conflict import EditedBoth
+from reconciler.model.change import Change, Create, FieldChange
+from reconciler.model.conflict import Conflict, EditedBoth, RewrittenVersion, TouchedSince
+from reconciler.model.plan import Drift, Plan
 from reconciler.model.value import Json, Value, Values
-from reconciler.render import escape, layout, prose, steps
+from reconciler.render import escape, layout, prose, runs, steps
 from reconciler.render.layout import Explain, Line
+
+# What happens to a column that drifted.
+Then = Callable[[Drift], str]
+
+_WAS: Final = "as last applied"
+_BOTH: Final = ("in the target", "in the template")
 
 
 def nothing_more(column: str, value: Value) -> str:  # noqa: ARG001  as others that explain
@@ -43,6 +51,19 @@ def fields(
     return found
 
 
+def below(change: Change, plan: Plan, *, width: int, verbose: bool) -> list[Line]:
+    """The columns of a change: of new rows only schedules, unless all is asked for."""
+    kind = change.address.kind
+    explain = runs.explain(plan, kind)
+    if not isinstance(change, Create):
+        return fields(change.fields, width=width, verbose=verbose, explain=explain)
+    if verbose:
+        return values(change.values, width=width, explain=explain)
+    if change.predecessor is not None:
+        return fields(change.predecessor.fields, width=width, verbose=False)
+    return [Line("", text) for text in runs.coming(plan, kind, change.values)]
+
+
 def values(row: Values, *, width: int, explain: Explain = nothing_more) -> list[Line]:
     """All the columns of a new row in full, with texts and JSON over several lines."""
     names = layout.padded(list(row))
@@ -61,23 +82,61 @@ def values(row: Values, *, width: int, explain: Explain = nothing_more) -> list[
     return found
 
 
-def sides(conflict: EditedBoth, *, width: int) -> list[Line]:
-    """The three values of a column that was changed on both sides."""
-    three = {
-        "as last applied": layout.text_of(conflict.base),
-        "in the target": layout.text_of(conflict.ours),
-        "in the template": layout.text_of(conflict.theirs),
-    }
-    room = layout.room(width - 18, False)
-    longest = max(map(len, three.values()))
+def evidence(conflict: Conflict, *, width: int, verbose: bool) -> list[Line]:
+    """The values that a conflict is about, where it has some."""
+    match conflict:
+        case EditedBoth():
+            return sides(conflict, width=width, verbose=verbose)
+        case RewrittenVersion() | TouchedSince():
+            return fields(conflict.fields, width=width, verbose=verbose)
+        case _:
+            return []
+
+
+def drifted(row: Sequence[Drift], *, width: int, verbose: bool, then: Then) -> list[Line]:
+    """The columns of one row that drifted, each with its values, and what happens to it."""
+    names = layout.padded([one.column for one in row])
+    found: list[Line] = []
+    for one, name in zip(row, names, strict=True):
+        found.append(Line("", f"{name}   {then(one)}"))
+        three = sides(one, width=width - 2, verbose=verbose)
+        found += [Line(line.symbol, line.text, line.indent + 2) for line in three]
+    return found
+
+
+def sides(three: EditedBoth | Drift, *, width: int, verbose: bool = False) -> list[Line]:
+    """What a column was, and what the target and the template have made of it."""
+    was, *both = map(layout.text_of, (three.base, three.ours, three.theirs))
+    inside = [_inside(three.base, value) for value in (three.ours, three.theirs)]
+    whole = [text for text, some in zip(both, inside, strict=True) if not some and text != was]
+    room = layout.room(width - 18, verbose)
+    longest = max(map(len, (was, *whole)))
     start = 0
-    if longest > room:
-        same = layout.common(three["in the target"], three["in the template"])
-        start = layout.cut(same, longest, room)
-    return [
-        Line("", f"{name:<15}   {escape.shortened(text, room, start=start)}")
-        for name, text in three.items()
-    ]
+    if whole and 0 < room < longest:
+        start = layout.cut(layout.common(whole[-1], [was, *whole][-2]), longest, room)
+    found = [Line("", f"{_WAS:<15}   {escape.shortened(was, room, start=start)}")]
+    for name, text, some in zip(_BOTH, both, inside, strict=True):
+        if some:
+            found.append(Line("", name))
+            found += steps.lines(some, width=width, verbose=verbose)
+        else:
+            shown = _WAS if text == was else escape.shortened(text, room, start=start)
+            found.append(Line("", f"{name:<15}   {shown}"))
+    return found
+
+
+def _inside(before: Value, after: Value) -> list[steps.Step] | None:
+    """What changes inside JSON, where that is much shorter to read than the whole."""
+    if not (isinstance(before, Json) and isinstance(after, Json)):
+        return None
+    # What finds them takes long to import, and few plans need it here.
+    from reconciler.differ.patch import operations
+
+    found = operations(before.text, after.text)
+    change = FieldChange(column="", before=before, after=after, operations=found)
+    carried_out = steps.steps(change) or []
+    length = sum(len(step.pointer) + sum(map(len, step.values)) for step in carried_out)
+    return carried_out if length * 2 < len(after.text) else None
 
 
 def _explained(text: str, indent: int, width: int) -> list[Line]:

@@ -116,11 +116,11 @@ def code(text: str) -> str:
     return f"`{plain}`"
 
 
-def fence(content: Sequence[str]) -> list[str]:
+def fence(content: Sequence[str], language: str = "diff") -> list[str]:
     """Lines as a Markdown code block, whose fence is longer than any inside it."""
     runs = re.findall("`+", "\n".join(content))
     mark = "`" * max(3, max(map(len, runs), default=0) + 1)
-    return [f"{mark}diff", *(visible(line) for line in content), mark]
+    return [f"{mark}{language}", *(visible(line) for line in content), mark]
 
 
 def _escape(found: re.Match[str]) -> str:

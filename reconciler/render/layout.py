@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.model.address import Address
 from reconciler.model.canonical import pretty
 from reconciler.model.value import Digest, Json, Ref, Value
 from reconciler.render import escape
@@ -64,9 +65,17 @@ def text_of(value: Value) -> str:
             return value.text
         case Ref():
             outside = f" of {value.organization}" if value.organization else ""
+            if not any(value.ref.key):
+                return f"{keyless(value.ref)}{outside}"
             return f"{value.ref}{outside}" + (" (the tenant's own)" if value.own else "")
         case Digest():
             return f"(sensitive, sha256 {value.sha256[:12]}…)"
+
+
+def keyless(address: Address) -> str:
+    """A row that no template has, as an agent of the tenant's that is linked to none."""
+    kind = address.kind.replace("_", " ")
+    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind} of the tenant's own"
 
 
 def laid_out(value: Json) -> str:

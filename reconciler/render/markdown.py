@@ -7,82 +7,43 @@ markup nor a mention works; see `escape`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Final
 
 from reconciler.model.address import Address
-from reconciler.model.change import Adopt, Change, Create
-from reconciler.model.conflict import Conflict, EditedBoth, RewrittenVersion
+from reconciler.model.change import Adopt, Change
+from reconciler.model.conflict import Conflict
 from reconciler.model.note import Note
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Drift, Plan
 from reconciler.model.snapshot import Target
-from reconciler.render import diff, escape, notes, reasons, runs, words
-from reconciler.render.layout import Line
+from reconciler.render import diff, escape, modes, notes, reasons, summaries, words
 from reconciler.render.outline import (
     WIDE,
     Names,
     conflict_groups,
+    doubt_groups,
+    drift_by_row,
     folded,
     note_groups,
     overwrites,
     place,
     risky,
-    suspect_groups,
 )
+from reconciler.render.page import Page, block, table_row
+from reconciler.render.remedies import Remedies, Remedy
 
 DEFAULT_LIMIT: Final = 60_000
 
-_COLUMNS: Final = ("create", "update", "adopt", "retire", "conflict")
-_SHOW_ALL: Final = "`reconcile show FILE --format text` shows all"
 _ROWS_LISTED: Final = 50
 _TARGETS_LISTED: Final = 10
 _WIDTH: Final = 100
 _FOLDED_FROM: Final = 6
-# Headings, and what is said about what does not fit, must fit in any case.
-_RESERVE: Final = 1_500
 
 
 def render(plan: Plan, *, verbose: bool, limit: int = DEFAULT_LIMIT) -> str:
     """The whole plan as Markdown of at most `limit` bytes, ending in a newline."""
     return _Markdown(plan, verbose=verbose, limit=limit).text()
-
-
-class _Page:
-    """Blocks of Markdown, as many as fit."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit - _RESERVE
-        self._text = ""
-
-    def text(self) -> str:
-        """What fitted."""
-        return self._text + "\n"
-
-    def append(self, block: str) -> None:
-        """Add a block that is needed in any case."""
-        # Items of a list follow each other closely; everything else needs an empty line.
-        listed = self._text.rpartition("\n")[2].startswith(("- ", "  ")) and block.startswith("- ")
-        gap = "\n" if listed else "\n\n"
-        added = (gap if self._text else "") + block
-        self._left -= len(added.encode(errors="surrogatepass"))
-        self._text += added
-
-    def section(self, title: str, thing: str, items: Iterable[tuple[str, int]]) -> None:
-        """Add a section of blocks, each with the number of things it is about."""
-        hidden = 0
-        started = False
-        for block, number in items:
-            if not started:
-                self.append(f"## {title}")
-                started = True
-            if len(block.encode(errors="surrogatepass")) + 2 > self._left:
-                hidden += number
-            else:
-                self.append(block)
-        if hidden:
-            are = "is" if hidden == 1 else "are"
-            self.append(f"_{words.count(hidden, thing)} {are} not shown here; {_SHOW_ALL}._")
 
 
 class _Markdown:
@@ -92,22 +53,25 @@ class _Markdown:
         self.plan = plan
         self.verbose = verbose
         self.names = Names(plan)
+        self.remedies = Remedies(plan)
         self.folded = {} if verbose else folded(plan)
         self.hidden = {place(child) for some in self.folded.values() for child in some}
         self.rows = Counter(target for change in plan.changes for target in change.targets)
-        self.page = _Page(limit)
+        self.page = Page(limit)
 
     def text(self) -> str:
         """The title, the counts, then the sections, the pressing ones first."""
         self.page.append(self.title())
-        self.page.append(self.table())
+        if self.plan.request.mode != "refresh":
+            self.page.append(self.table())
         self.page.append(self.facts())
         self.page.section("Conflicts", "conflict", map(self.conflicts, conflict_groups(self.plan)))
-        risks = chain(map(self.risk, risky(self.plan)), map(self.notes, suspect_groups(self.plan)))
+        risks = chain(map(self.risk, risky(self.plan)), map(self.doubt, doubt_groups(self.plan)))
         self.page.section("Look twice", "warning", risks)
         self.page.section("Changes", "change", map(self.change, self.shown()))
         if not self.names.one:
             self.page.section("Targets", "target", map(self.target, self.plan.targets))
+        self.page.section("Drift", "drifted row", map(self.drift, drift_by_row(self.plan)))
         without = [(f"- {kind}", 1) for kind in words.left_out(self.plan, _say)]
         left = chain(map(self.notes, note_groups(self.plan)), without)
         self.page.section("Left alone", "note", left)
@@ -118,10 +82,8 @@ class _Markdown:
         return [change for change in self.plan.changes if place(change) not in self.hidden]
 
     def title(self) -> str:
-        """The template and where it goes."""
-        targets = self.plan.targets
-        into = _say(targets[0].organization.slug) if self.names.one else f"{len(targets)} targets"
-        return f"# Plan: {_say(self.plan.template.name)} for {into}"
+        """The template and where it goes, or what else the plan is for."""
+        return f"# Plan: {modes.title(self.plan, _say)}"
 
     def table(self) -> str:
         """Rows by kind and action."""
@@ -130,52 +92,58 @@ class _Markdown:
             cells[change.address.kind][change.action] += len(change.targets)
         for conflict in self.plan.conflicts:
             cells[conflict.address.kind]["conflict"] += 1
-        lines = ["| | " + " | ".join(_COLUMNS) + " |", "|:--" + "|--:" * len(_COLUMNS) + "|"]
+        everything = sum(cells.values(), Counter())
+        actions = words.worth_naming(everything)
+        columns = [*actions, "conflict"]
+        titles = [*(words.VERBS[action][0] for action in actions), "conflict"]
+        lines = ["| | " + " | ".join(titles) + " |", "|:--" + "|--:" * len(titles) + "|"]
         lines += [
-            _table_row(_say(kind), numbers) for kind, numbers in islice(cells.items(), _ROWS_LISTED)
+            table_row(_say(kind), columns, numbers)
+            for kind, numbers in islice(cells.items(), _ROWS_LISTED)
         ]
-        return "\n".join([*lines, _table_row("all", sum(cells.values(), Counter()))])
+        return "\n".join([*lines, table_row("all", columns, everything)])
 
     def facts(self) -> str:
         """What follows from the counts, and what the plan was made from."""
         plan = self.plan
+        gone = ", which no longer exists," if plan.template.gone else ""
         nothing = plan.empty and not plan.conflicts
-        lines = [words.no_changes(plan, _say) if nothing else words.total(plan)]
+        lines = [modes.nothing(plan, _say) if nothing else words.total(plan)]
         if plan.conflicts:
             lines.append(f"**{words.blocked(plan)}**")
         if not self.names.one:
             lines.append(f"Targets {words.fleet(plan)}.")
+        compared = modes.compares(plan)
+        fingerprint = f"fingerprint {_say(plan.fingerprint[:12])}, " if compared else ""
         lines.append(
             f"Made {words.day(plan.created_at)} in the name of {words.actor(plan, _say)} "
-            f"from {_say(plan.template.agent_id)} of "
+            f"from {_say(plan.template.agent_id)}{gone} of "
             f"{_say(plan.template.organization.slug)} in database {_say(plan.database.name)}; "
-            f"fingerprint {_say(plan.fingerprint[:12])}, plan {_say(plan.plan_id[:12])}."
+            f"{fingerprint}plan {_say(plan.plan_id[:12])}."
         )
         return "\n".join(lines)
 
     def conflicts(self, group: Sequence[Conflict]) -> tuple[str, int]:
         """Conflicts with one explanation: the rows, why, and the ways out."""
-        places: dict[Address, list[str]] = defaultdict(list)
+        places: dict[Address, list[Conflict]] = defaultdict(list)
         for conflict in group:
-            places[conflict.address].append(conflict.target)
+            places[conflict.address].append(conflict)
         shown = dict(islice(places.items(), _ROWS_LISTED))
-        rows = [_say(address) + self.where(targets) for address, targets in shown.items()]
+        rows = []
+        for address, there in shown.items():
+            uses = reasons.uses(there, _say) if len(places) > 1 else ""
+            where = self.where([conflict.target for conflict in there])
+            rows.append(_say(address) + (f" ({uses})" if uses else "") + where)
         if len(places) > len(shown):
             rows.append(f"and {len(places) - len(shown)} more")
         lines = [
             f"- **{group[0].reason}** {', '.join(rows)}: "
             + reasons.explanation(group, self.names, _say)
         ]
-        if isinstance(group[0], EditedBoth):
-            sides = diff.sides(group[0], width=_WIDTH)
-            lines += [f"  - {escape.code(str(side))}" for side in sides]
-        elif isinstance(group[0], RewrittenVersion):
-            fields = diff.fields(group[0].fields, width=_WIDTH, verbose=self.verbose)
-            lines += [f"  {line}" for line in _block(fields)]
+        if evidence := diff.evidence(group[0], width=_WIDTH, verbose=self.verbose):
+            lines += [f"  {line}" for line in block(evidence)]
         listed = [conflict for conflict in group if conflict.address in shown]
-        for remedy in reasons.remedies(listed):
-            flags = f"{escape.code(' '.join(remedy.flags))} — " if remedy.flags else ""
-            lines.append(f"  - {remedy.title}: {flags}{remedy.effect}")
+        lines += map(_remedy, self.remedies.conflicts(group, listed))
         return "\n".join(lines), len(group)
 
     def risk(self, change: Change) -> tuple[str, int]:
@@ -183,60 +151,76 @@ class _Markdown:
         why = []
         if columns := overwrites(change):
             why.append(f"overwrites a local edit of {', '.join(map(_say, columns))}")
+        if lost := summaries.lost(change, _say):
+            why.append(lost)
         if isinstance(change, Adopt):
-            why.append(words.summary(change, self.plan, _say))
+            why.append(summaries.summary(change, self.plan, _say))
         if len(change.targets) > WIDE:
             why.append(f"reaches {len(change.targets)} targets")
         return f"- {_say(change.address)}{self.where(change.targets)}: {'; '.join(why)}", 1
 
     def change(self, change: Change) -> tuple[str, int]:
         """One row: a line for a new one, and the diff, folded if it is long, for another."""
-        lines = self.diff(change)
+        lines = diff.below(change, self.plan, width=_WIDTH, verbose=self.verbose)
         name = f"{words.SYMBOLS[change.action]} {change.address}"
         if not lines:
             return f"- {_say(name)} {self.summary(change, _say)}", 1
-        block = "\n".join(_block(lines))
+        shown = "\n".join(block(lines))
         if len(lines) < _FOLDED_FROM:
-            return f"{_say(name)} {self.summary(change, _say)}\n\n{block}", 1
+            return f"{_say(name)} {self.summary(change, _say)}\n\n{shown}", 1
         summary = f"{_html(name)} {self.summary(change, _html)}"
-        return f"<details><summary>{summary}</summary>\n\n{block}\n\n</details>", 1
-
-    def diff(self, change: Change) -> list[Line]:
-        """The columns of a change: of new rows only schedules, unless all is asked for."""
-        kind = change.address.kind
-        explain = runs.explain(self.plan, kind)
-        if not isinstance(change, Create):
-            return diff.fields(change.fields, width=_WIDTH, verbose=self.verbose, explain=explain)
-        if self.verbose:
-            return diff.values(change.values, width=_WIDTH, explain=explain)
-        if change.predecessor is not None:
-            return diff.fields(change.predecessor.fields, width=_WIDTH, verbose=False)
-        return [Line("", text) for text in runs.coming(self.plan, kind, change.values)]
+        return f"<details><summary>{summary}</summary>\n\n{shown}\n\n</details>", 1
 
     def summary(self, change: Change, say: words.Say) -> str:
         """What a change amounts to, and how many targets it reaches."""
         reach = words.reach(change.targets, self.names, say)
-        with_it = words.belongings(self.folded.get(place(change), ()))
-        return ", ".join(filter(None, [words.summary(change, self.plan, say), with_it, reach]))
+        with_it = summaries.belongings(self.folded.get(place(change), ()))
+        what = summaries.summary(change, self.plan, say, below=True)
+        return ", ".join(filter(None, [what, with_it, reach]))
 
     def target(self, target: Target) -> tuple[str, int]:
         """One of several targets: whether it has the template, and how much changes there."""
         name = f"{_say(target.organization.slug)} ({_say(target.organization.id)})"
-        state = f"installed as {_say(target.agent_id)}" if target.agent_id else "not installed yet"
+        absent = words.absent(self.plan, target)
+        state = f"installed as {_say(target.agent_id)}" if target.agent_id else absent
         rows = self.rows[target.organization.id]
         return f"- {name}: {state}, {words.count(rows, 'change') if rows else 'no changes'}", 1
 
     def notes(self, group: Sequence[Note]) -> tuple[str, int]:
+        """Notes of one sort, with what can be done about them."""
+        remedies = self.remedies.notes(group, group[:_ROWS_LISTED])
+        return "\n".join([self.noted(group), *map(_remedy, remedies)]), len(group)
+
+    def doubt(self, group: Sequence[Note]) -> tuple[str, int]:
+        """Notes to look at twice, with what to declare if rows were renamed."""
+        lines = [self.noted(group)]
+        if declared := notes.declaration(group[:_ROWS_LISTED]):
+            lines.append(f"  {notes.DECLARE}")
+            lines += [f"  {line}" for line in escape.fence(declared, "toml")]
+        return "\n".join(lines), len(group)
+
+    def drift(self, row: Sequence[Drift]) -> tuple[str, int]:
+        """A row that drifted: what its columns were, and are on both sides."""
+        lines = diff.drifted(
+            row,
+            width=_WIDTH,
+            verbose=self.verbose,
+            then=lambda one: modes.happens(one, self.plan),
+        )
+        name = _say(row[0].address) + self.where(row[0].targets)
+        return "\n".join([name, "", *block(lines)]), 1
+
+    def noted(self, group: Sequence[Note]) -> str:
         """Notes of one sort, with their rows."""
+        some = notes.by_row(group)
         rows = []
-        for note in group[:_ROWS_LISTED]:
-            detail = notes.detail(note, _say)
-            rows.append(
-                _say(note.address) + (f" ({detail})" if detail else "") + self.where(note.targets)
-            )
-        if len(group) > len(rows):
-            rows.append(f"and {len(group) - len(rows)} more")
-        return f"- {notes.title(group, _say)}: {', '.join(rows)}", len(group)
+        for row in some[:_ROWS_LISTED]:
+            detail = notes.details(row, _say, verbose=self.verbose)
+            address, targets = row[0].address, row[0].targets
+            rows.append(_say(address) + (f" ({detail})" if detail else "") + self.where(targets))
+        if len(some) > len(rows):
+            rows.append(f"and {len(some) - len(rows)} more")
+        return f"- {notes.title(group, _say)}: {', '.join(rows)}"
 
     def where(self, targets: Sequence[str]) -> str:
         """In which targets, where the plan has several; the first of them by name."""
@@ -248,24 +232,14 @@ class _Markdown:
         return f" in {', '.join(some)}{more}"
 
 
+def _remedy(remedy: Remedy) -> str:
+    flags = escape.code(" ".join(remedy.flags)) if remedy.flags else ""
+    return f"  - {remedy.title}: {' — '.join(filter(None, [flags, remedy.effect]))}"
+
+
 def _say(text: str) -> str:
     return escape.code(escape.shortened(text, escape.NAME_ROOM))
 
 
 def _html(text: str) -> str:
     return escape.html(escape.shortened(text, escape.NAME_ROOM))
-
-
-def _table_row(name: str, numbers: Counter[str]) -> str:
-    return f"| {name} | " + " | ".join(str(numbers[column]) for column in _COLUMNS) + " |"
-
-
-def _block(lines: Iterable[Line]) -> list[str]:
-    return escape.fence([_diff_line(line) for line in lines])
-
-
-def _diff_line(line: Line) -> str:
-    """A line with its symbol in the first column, where highlighters look for it."""
-    if line.symbol in ("+", "-", "~", " "):
-        return f"{line.symbol} {line.text}"
-    return f"  {line}"

@@ -1,19 +1,23 @@
-"""The wording of notes: what a plan leaves alone, and which queries to look at twice."""
+"""The wording of notes: what a plan leaves alone, and what to look at twice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Hashable, Sequence
+from typing import Final, assert_never
 
 from reconciler.model.note import (
+    DanglingOwner,
     Deferred,
     DeletedByTenant,
     Held,
+    HistoryStays,
     KeptEdit,
+    LikelyRename,
     NeedlessFlag,
     NoBase,
     Note,
     Orphaned,
+    Released,
     RewrittenPast,
     Skipped,
     SuspectQuery,
@@ -21,7 +25,25 @@ from reconciler.model.note import (
     WithParent,
 )
 from reconciler.model.value import Ref
-from reconciler.render.words import Say, count, row
+from reconciler.render import escape
+from reconciler.render.words import Say, count, key, row
+
+# What a flag that has no use would have needed.
+_MISSED: Final = {
+    "skip": "no conflict there that it fits",
+    "adopt": "no conflict there that it fits",
+    "take": "no conflict there that it fits",
+    "restore": "no retired row there",
+    "release": "no row there that is the template's",
+}
+
+# Of the fields of one row that are kept.
+_NAMED: Final = 3
+
+# Above the declaration of rows that were renamed.
+DECLARE: Final = (
+    "If so, declare it in a file for --moved FILE; as it stands, a new row would be created."
+)
 
 
 def title(group: Sequence[Note], say: Say) -> str:
@@ -59,6 +81,15 @@ def title(group: Sequence[Note], say: Say) -> str:
         case SuspectQuery():
             queries = count(len(group), "query", "queries")
             return f"{queries} {_suspicion(first, len(group) == 1)}"
+        case Released():
+            return f"{rows} handed to the tenant before"
+        case DanglingOwner():
+            return f"{rows} placed by an agent that is gone, and compared as the template's"
+        case LikelyRename():
+            these = "a renamed one" if number == 1 else "renamed ones"
+            return f"{count(number, 'new row')} that may be {these}"
+        case HistoryStays():
+            return f"{count(number, 'version')} kept as placed, since versions are history"
         case _:
             assert_never(first)
 
@@ -70,7 +101,7 @@ def detail(note: Note, say: Say) -> str:
             instead = "at itself" if note.itself else "left empty"
             return f"{say(note.column)} {instead}: no {say(row(note.refers_to))}"
         case NeedlessFlag():
-            return f"--{note.action}: no conflict there that it fits"
+            return f"--{note.action}: {_MISSED[note.action]}"
         case KeptEdit():
             return say(note.column)
         case Deferred(why="absent"):
@@ -78,9 +109,15 @@ def detail(note: Note, say: Say) -> str:
         case Deferred():
             return f"more than one {say(row(note.refers_to))}"
         case Held():
+            if isinstance(note.stays, Ref) and note.stays.ref == note.refers_to:
+                version = say(note.refers_to.key[-1])
+                return (
+                    f"{say(note.column)}: the tenant's own version {version} stays, the template's "
+                    f"version {version} was not placed"
+                )
             if not isinstance(note.stays, Ref):
                 stays = "points at nothing"
-            elif note.stays.own or note.stays.ref == note.refers_to:
+            elif note.stays.own:
                 stays = f"stays at the tenant's own {say(row(note.stays.ref))}"
             else:
                 stays = f"stays at {say(row(note.stays.ref))}"
@@ -90,10 +127,52 @@ def detail(note: Note, say: Say) -> str:
         case SuspectQuery():
             place = f" {say(note.path)}" if note.path else ""
             return f"{say(note.column)}{place}: {say(note.detail)}"
-        case DeletedByTenant() | Skipped() | Orphaned() | NoBase() | WithParent():
+        case DanglingOwner():
+            return say(note.owner)
+        case LikelyRename():
+            return f"the row that was {say(key(note.source))}?"
+        case (
+            DeletedByTenant()
+            | Skipped()
+            | Orphaned()
+            | NoBase()
+            | WithParent()
+            | Released()
+            | HistoryStays()
+        ):
             return ""
         case _:
             assert_never(note)
+
+
+def by_row(group: Sequence[Note]) -> list[tuple[Note, ...]]:
+    """The notes of a group, those on kept edits of one row together."""
+    found: dict[Hashable, list[Note]] = {}
+    for place, note in enumerate(group):
+        row = (note.address, note.targets) if isinstance(note, KeptEdit) else place
+        found.setdefault(row, []).append(note)
+    return [tuple(row) for row in found.values()]
+
+
+def details(row: Sequence[Note], say: Say, *, verbose: bool) -> str:
+    """What the notes on one row add to its name."""
+    shown = row if verbose or len(row) <= _NAMED + 1 else row[:_NAMED]
+    more = ["…"] if len(shown) < len(row) else []
+    return ", ".join([*(detail(note, say) for note in shown), *more])
+
+
+def declaration(group: Sequence[Note]) -> list[str]:
+    """What says, in a file, that rows were renamed: TOML, ready to be copied."""
+    return [
+        line
+        for note in group
+        if isinstance(note, LikelyRename)
+        for line in (
+            "[[moved]]",
+            f'from = "{escape.visible(note.source)}"',
+            f'to = "{escape.visible(note.address)}"',
+        )
+    ]
 
 
 def _suspicion(note: SuspectQuery, one: bool) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import assert_never
 
 from reconciler.model.outcome import Outcome
+from reconciler.render import words
 
 
 def render(outcome: Outcome) -> str:
@@ -22,19 +24,13 @@ def _headline(outcome: Outcome) -> str:
     revision = "" if outcome.revision is None else f" (revision {outcome.revision})"
     match outcome.status:
         case "applied":
-            adopted = f"{_rows(outcome, 'adopt')} adopted, " if _rows(outcome, "adopt") else ""
-            return (
-                f"Apply complete! {_rows(outcome, 'create')} created, "
-                f"{_rows(outcome, 'update')} updated, {adopted}"
-                f"{_rows(outcome, 'retire')} retired.{revision}"
-            )
+            rows: Counter[str] = Counter()
+            for actions in outcome.counts.values():
+                rows.update(actions)
+            return f"Apply complete! {words.amounts(rows, done=True)}.{revision}"
         case "already_applied":
             return f"Already applied: nothing was written{revision}."
         case "nothing_to_do":
             return "Nothing to do: the plan has no changes. Nothing was written."
         case _:
             assert_never(outcome.status)
-
-
-def _rows(outcome: Outcome, action: str) -> int:
-    return sum(actions.get(action, 0) for actions in outcome.counts.values())

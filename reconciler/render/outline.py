@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Final, TypeVar, assert_never
 
 from reconciler.model.address import Address
-from reconciler.model.change import Adopt, Change, Create, Update
+from reconciler.model.change import Adopt, Change, Create, FieldChange, Retire
 from reconciler.model.conflict import (
     Ambiguous,
     Conflict,
@@ -14,27 +14,34 @@ from reconciler.model.conflict import (
     EditedBoth,
     ForeignOwner,
     Incomplete,
+    InUse,
+    Irreversible,
     MissingReference,
     RewrittenVersion,
+    TouchedSince,
     UniqueCollision,
     UserAuthored,
 )
 from reconciler.model.note import (
+    DanglingOwner,
     Deferred,
     DeletedByTenant,
     Held,
+    HistoryStays,
     KeptEdit,
+    LikelyRename,
     NeedlessFlag,
     NoBase,
     Note,
     Orphaned,
+    Released,
     RewrittenPast,
     Skipped,
     SuspectQuery,
     Unlinked,
     WithParent,
 )
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Drift, Plan
 from reconciler.model.snapshot import Author
 
 WIDE: Final = 20
@@ -84,7 +91,7 @@ def folded(plan: Plan) -> Folded:
 
 
 def place(change: Change) -> tuple[Address, tuple[str, ...]]:
-    """What tells a change from all others of its plan."""
+    """What tells a new row from all others of its plan."""
     return change.address, change.targets
 
 
@@ -94,34 +101,59 @@ def conflict_groups(plan: Plan) -> list[tuple[Conflict, ...]]:
 
 
 def note_groups(plan: Plan) -> list[tuple[Note, ...]]:
-    """The notes on what is left alone, by the sentence that explains them."""
+    """The notes on what is left alone, by the sentence that explains them.
+
+    An edit that is kept and stands under the plan's drift, with its values, is not said again.
+    """
+    told: dict[tuple[Address, str], set[str]] = {}
+    for one in plan.drift:
+        told.setdefault((one.address, one.column), set()).update(one.targets)
     return _grouped(
-        (_matter(note), note) for note in plan.notes if not isinstance(note, SuspectQuery)
+        (_matter(note), note)
+        for note in plan.notes
+        if not isinstance(note, SuspectQuery | LikelyRename)
+        and not (
+            isinstance(note, KeptEdit)
+            and told.get((note.address, note.column), set()).issuperset(note.targets)
+        )
     )
 
 
-def suspect_groups(plan: Plan) -> list[tuple[Note, ...]]:
-    """The notes on queries inside rows that are written, by what is suspect about them."""
-    return _grouped((_matter(note), note) for note in plan.notes if isinstance(note, SuspectQuery))
+def doubt_groups(plan: Plan) -> list[tuple[Note, ...]]:
+    """The notes to look at twice: queries that are suspect, and rows that look renamed."""
+    return _grouped(
+        (_matter(note), note)
+        for note in plan.notes
+        if isinstance(note, SuspectQuery | LikelyRename)
+    )
+
+
+def drift_by_row(plan: Plan) -> list[tuple[Drift, ...]]:
+    """What drifted, each row in the targets where the same of it drifted in the same way."""
+    return _grouped(((one.address, one.targets), one) for one in plan.drift)
 
 
 def overwrites(change: Change) -> tuple[str, ...]:
     """The columns whose local edit this change overwrites."""
-    match change:
-        case Create():
-            return ()
-        case Update() | Adopt():
-            return tuple(field.column for field in change.fields if field.drift)
-        case _:
-            assert_never(change)
+    if isinstance(change, Create):
+        return ()
+    return tuple(field.column for field in change.fields if field.drift)
+
+
+def buries(change: Change) -> tuple[str, ...]:
+    """The columns whose local edit goes out of use with the row."""
+    return change.edited if isinstance(change, Retire) else ()
 
 
 def risky(plan: Plan) -> list[Change]:
-    """The changes to look at twice: they overwrite an edit, adopt a row, or reach many targets."""
+    """The changes to look at twice: an edit is lost, a row adopted, or many targets reached."""
     return [
         change
         for change in plan.changes
-        if overwrites(change) or isinstance(change, Adopt) or len(change.targets) > WIDE
+        if overwrites(change)
+        or buries(change)
+        or isinstance(change, Adopt)
+        or len(change.targets) > WIDE
     ]
 
 
@@ -163,14 +195,25 @@ def _cause(conflict: Conflict) -> Sequence[Hashable]:
                 conflict.theirs,
             )
         case RewrittenVersion():
-            # The operations inside JSON may hold what cannot be hashed, and add nothing.
-            edits = tuple((field.column, field.before, field.after) for field in conflict.fields)
-            return conflict.reason, conflict.address, edits
+            return conflict.reason, conflict.address, _edits(conflict.fields)
         case Incomplete():
             kind = conflict.address.kind
             return conflict.reason, kind, conflict.column, conflict.wrong, conflict.value
+        case InUse():
+            return (conflict.reason,)
+        case TouchedSince(how="changed"):
+            return conflict.reason, conflict.address, conflict.revision, _edits(conflict.fields)
+        case TouchedSince():
+            return conflict.reason, conflict.how, conflict.revision
+        case Irreversible():
+            return conflict.reason, conflict.column
         case _:
             assert_never(conflict)
+
+
+def _edits(fields: Iterable[FieldChange]) -> Hashable:
+    # The operations inside JSON may hold what cannot be hashed, and add nothing.
+    return tuple((field.column, field.before, field.after) for field in fields)
 
 
 def _person(author: Author | None) -> Hashable:
@@ -189,6 +232,10 @@ def _matter(note: Note) -> Sequence[Hashable]:
             | NeedlessFlag()
             | Held()
             | RewrittenPast()
+            | Released()
+            | DanglingOwner()
+            | LikelyRename()
+            | HistoryStays()
         ):
             return (note.about,)
         case Skipped():

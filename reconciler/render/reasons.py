@@ -1,10 +1,9 @@
-"""The wording of conflicts: why a row is in the way, and the ways out of it."""
+"""The wording of conflicts: why a row is in the way. The ways out stand in `remedies`."""
 
 from __future__ import annotations
 
-import shlex
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from reconciler import schedule
@@ -15,8 +14,11 @@ from reconciler.model.conflict import (
     EditedBoth,
     ForeignOwner,
     Incomplete,
+    InUse,
+    Irreversible,
     MissingReference,
     RewrittenVersion,
+    TouchedSince,
     UniqueCollision,
     UserAuthored,
 )
@@ -24,7 +26,7 @@ from reconciler.model.snapshot import Author, RowOwner
 from reconciler.model.value import Ref, Value
 from reconciler.render import escape
 from reconciler.render.outline import Names, distinct
-from reconciler.render.words import Say, day, row
+from reconciler.render.words import Say, count, day, listed, row
 
 # True of every row that belongs to another one, be it a version or a rule.
 _NOT_ADOPTABLE: Final = (
@@ -32,15 +34,6 @@ _NOT_ADOPTABLE: Final = (
     "tenant wrote stays, number and all. With the template's skipped, a pointer that would move to "
     "it stays where it is."
 )
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """One way out of a conflict: what it is called, the flags to plan again with, the effect."""
-
-    title: str
-    flags: tuple[str, ...]
-    effect: str
 
 
 def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
@@ -103,6 +96,18 @@ def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
             its = "Its" if one else "Their"
             what = _wrong(first, say)
             return f"{its} {say(first.column)} {what}."
+        case InUse():
+            if len(distinct(conflict.address for conflict in group)) > 1:
+                return "Rows of the tenant's own use them, so they cannot be retired."
+            use = "uses it" if _users(group).total() == 1 else "use it"
+            return f"{uses(group, say)} {use}, so it cannot be retired."
+        case TouchedSince():
+            return _touched(first, one)
+        case Irreversible():
+            return (
+                f"What {say(first.column)} held before is not known to a plan (a secret, or a row "
+                "that no template has), so it cannot be brought back."
+            )
         case _:
             assert_never(first)
 
@@ -124,45 +129,40 @@ def since(conflict: Conflict) -> str:
     return ""
 
 
-def remedies(group: Sequence[Conflict]) -> tuple[Remedy, ...]:
-    """The ways out, the template's first."""
-    first = group[0]
-    addresses = distinct(conflict.address for conflict in group)
+def uses(group: Sequence[Conflict], say: Say) -> str:
+    """What uses a row, in one target or in several: `214 rows of entities and 3 of notes`."""
+    return listed(
+        [
+            f"{number if place else count(number, 'row')} of {say(table)}"
+            for place, (table, number) in enumerate(_users(group).items())
+        ]
+    )
 
-    def flags(flag: str) -> tuple[str, ...]:
-        return tuple(f"--{flag} {shlex.quote(address)}" for address in addresses)
 
-    keep = Remedy("Keep as it is", flags("skip"), "the template's row is left out")
-    leave = Remedy("Leave it", flags("skip"), "nothing changes at this row")
-    match first:
-        case UserAuthored(adoptable=False):
-            return (keep,)
-        case UserAuthored():
-            return Remedy("Take it over", flags("adopt"), "the template's values win"), keep
-        case ForeignOwner():
-            return Remedy("Take it over", flags("take"), "the template's values win"), keep
-        case DeadRowBlocks():
-            return _by_hand("Make room", "delete or rename the retired row"), leave
-        case Ambiguous(where="template"):
-            return _by_hand("Make it one", "retire all but one in the template"), leave
-        case Ambiguous():
-            return _by_hand("Make it one", "retire all but one in the target"), leave
-        case UniqueCollision():
-            return _by_hand("Make room", "rename or delete the other row"), leave
-        case MissingReference():
-            return _by_hand("Let it arrive", "settle the row that it points at"), leave
-        case EditedBoth():
-            theirs = Remedy("Take the template's", flags("adopt"), "the template's value wins")
-            ours = Remedy("Keep the target's", flags("skip"), "what else changed arrives")
-            return theirs, ours
-        case RewrittenVersion():
-            same = Remedy("Keep as it is", flags("skip"), "the target keeps its version")
-            what = "in the template, give the change a new number and this one its old content"
-            return _by_hand("Publish it", what), same
-        case Incomplete():
-            return _by_hand("Correct it", "give the template's row a right value"), keep
+def _users(group: Sequence[Conflict]) -> Counter[str]:
+    numbers: Counter[str] = Counter()
+    for conflict in group:
+        if isinstance(conflict, InUse):
+            numbers.update(conflict.uses)
+    return numbers
+
+
+def _touched(conflict: TouchedSince, one: bool) -> str:
+    revision = None if conflict.revision is None else f"revision {conflict.revision}"
+    by = f", by {revision}" if revision else ""
+    now = f"since {revision}" if revision else "by now"
+    match conflict.how:
+        case "changed":
+            return f"Changed since{by}."
+        case "owner":
+            return f"{'It belongs' if one else 'They belong'} to somebody else {now}."
+        case "gone":
+            return f"Retired or deleted since{by}."
+        case "there":
+            keys = "Another row has its key" if one else "Other rows have their keys"
+            return f"{keys} {now}."
         case _:
-            assert_never(first)
+            assert_never(conflict.how)
 
 
 def _wrong(conflict: Incomplete, say: Say) -> str:
@@ -185,10 +185,6 @@ def _pointee(value: Value, say: Say) -> str:
     if not isinstance(value, Ref):
         return "nothing"
     return ("its own " if value.own else "") + say(row(value.ref))
-
-
-def _by_hand(title: str, what: str) -> Remedy:
-    return Remedy(title, (), f"{what}, then plan again")
 
 
 def _authorship(author: Author | None, group: Sequence[Conflict], say: Say) -> str:

@@ -12,14 +12,26 @@ from markdown_it.token import Token
 from reconciler.model.plan import Plan
 from reconciler.model.value import Value
 from reconciler.render import markdown, render
-from tests.fixtures import plans
+from tests.fixtures import lifecycle, plans
 from tests.fixtures.everything import everything
 from tests.fixtures.golden import Golden
 from tests.fixtures.hostile import hostile
+from tests.render.hostile_lifecycle import hostile_lifecycle
 from tests.render.hostile_versions import hostile_versions
 
 
-@pytest.mark.parametrize("make", [plans.worked, plans.watched, everything, plans.fleet])
+@pytest.mark.parametrize(
+    "make",
+    [
+        plans.worked,
+        plans.watched,
+        everything,
+        plans.fleet,
+        lifecycle.destroyed,
+        lifecycle.undone,
+        lifecycle.refreshed,
+    ],
+)
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.md", render(make(), "markdown"))
 
@@ -31,6 +43,7 @@ def test_what_needs_a_decision_comes_first() -> None:
         "## Conflicts",
         "## Look twice",
         "## Changes",
+        "## Drift",
         "## Left alone",
     ]
     assert text.index("| all |") < text.index("## Conflicts")
@@ -59,14 +72,24 @@ def test_several_targets_are_listed_with_what_changes_there() -> None:
 
 def test_counts_are_rows_by_kind() -> None:
     text = render(plans.fleet(), "markdown")
-    assert "| | create | update | adopt | retire | conflict |" in text
-    assert "| `entity_type` | 2 | 69 | 0 | 0 | 55 |" in text
+    assert "| | create | update | retire | conflict |" in text
+    assert "| `entity_type` | 2 | 69 | 0 | 55 |" in text
+
+
+def test_what_seldom_happens_has_a_column_only_where_it_does() -> None:
+    text = render(lifecycle.destroyed(), "markdown")
+    assert "| | create | update | release | retire | conflict |" in text
+    assert "| `entity_type` | 0 | 0 | 4 | 2 | 0 |" in text
+    text = render(plans.plan([lifecycle.move()]), "markdown")
+    assert "| | create | update | rename | retire | conflict |" in text
 
 
 def test_risky_rows_are_named_with_the_reason() -> None:
     text = render(everything(), "markdown")
     assert "- `entity_type.account`: overwrites a local edit of `description`" in text
     assert "- `entity_type.holding`: taken over from the tenant's own people" in text
+    assert "- `entity_type.voucher`: local edits of `description` and `icon` go with it\n" in text
+    assert "may be a renamed one: `entity_type.current_account`" in text
     assert "reaches 60 targets" in render(plans.fleet(), "markdown")
     assert "## Look twice" not in render(plans.worked(), "markdown")
 
@@ -88,7 +111,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-@pytest.mark.parametrize("make", [hostile, hostile_versions])
+@pytest.mark.parametrize("make", [hostile, hostile_versions, hostile_lifecycle])
 def test_no_text_from_the_database_is_markup(make: Callable[[], Plan], verbose: bool) -> None:
     made = make()
     tokens = list(_tokens(markdown.render(made, verbose=verbose, limit=10_000_000)))
@@ -99,7 +122,7 @@ def test_no_text_from_the_database_is_markup(make: Callable[[], Plan], verbose: 
         for place, token in enumerate(tokens)
         if token.type == "heading_open"
     ]
-    assert len(headings) == 5
+    assert len(headings) == (5 if not made.drift else 6)
     # A head, the kinds and the sum: another one would be feigned by a pipe.
     table = 2 + len({change.address.kind for change in made.changes})
     assert sum(token.type == "tr_open" for token in tokens) == table
@@ -108,7 +131,7 @@ def test_no_text_from_the_database_is_markup(make: Callable[[], Plan], verbose: 
     assert tags <= {"<code>", "</code>", "<details>", "</details>", "<summary>", "</summary>"}
 
 
-@pytest.mark.parametrize("make", [hostile, hostile_versions])
+@pytest.mark.parametrize("make", [hostile, hostile_versions, hostile_lifecycle])
 def test_no_mention_or_address_stands_outside_code(make: Callable[[], Plan]) -> None:
     text = markdown.render(make(), verbose=True, limit=10_000_000)
     outside = [
@@ -148,7 +171,9 @@ def test_the_size_is_capped_and_what_is_missing_is_said() -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
-@pytest.mark.parametrize("make", [everything, hostile, hostile_versions, plans.fleet])
+@pytest.mark.parametrize(
+    "make", [everything, hostile, hostile_versions, hostile_lifecycle, plans.fleet]
+)
 @pytest.mark.parametrize("limit", [8_000, 20_000])
 def test_every_plan_keeps_to_the_limit(make: Callable[[], Plan], limit: int) -> None:
     text = markdown.render(make(), verbose=True, limit=limit)

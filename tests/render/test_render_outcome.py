@@ -26,6 +26,16 @@ from reconciler.render.outcome import render
             "Apply complete! 0 created, 0 updated, 2 adopted, 0 retired.\n",
         ),
         (
+            {
+                "status": "applied",
+                "counts": {
+                    "agent": {"retire": 1},
+                    "entity_type": {"restore": 1, "release": 2, "move": 1, "retire": 1},
+                },
+            },
+            "Apply complete! 0 created, 0 updated, 1 restored, 2 released, 1 renamed, 2 retired.\n",
+        ),
+        (
             {"status": "already_applied", "revision": 13},
             "Already applied: nothing was written (revision 13).\n",
         ),

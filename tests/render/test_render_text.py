@@ -13,13 +13,24 @@ from reconciler.model.note import DeletedByTenant
 from reconciler.model.plan import Plan
 from reconciler.render import render
 from reconciler.render.escape import visible
-from tests.fixtures import plans
+from tests.fixtures import lifecycle, plans
 from tests.fixtures.everything import everything, one_of_each_conflict
 from tests.fixtures.golden import Golden
 from tests.fixtures.hostile import hostile
 
 
-@pytest.mark.parametrize("make", [plans.worked, plans.watched, everything, plans.fleet])
+@pytest.mark.parametrize(
+    "make",
+    [
+        plans.worked,
+        plans.watched,
+        everything,
+        plans.fleet,
+        lifecycle.destroyed,
+        lifecycle.undone,
+        lifecycle.refreshed,
+    ],
+)
 def test_golden(make: Callable[[], Plan], golden: Golden) -> None:
     golden(f"{make.__name__}.txt", render(make(), "text"))
 
@@ -121,5 +132,20 @@ def test_all_that_is_left_alone_is_named_when_asked_for() -> None:
 def test_the_tool_says_how_to_plan_again_with_what_was_decided() -> None:
     assert (
         "reconcile plan personal-finance --target acme --as user_ana --adopt entity_type.holding "
-        "--take entity_type.stock --skip entity_type.pot --take entity_type.saving ..."
+        "--take entity_type.stock --skip entity_type.pot --take entity_type.saving "
+        "--release entity_type.visit --restore entity_type.loan\n"
     ) in render(everything(), "text")
+
+
+def test_one_conflict_has_a_whole_command() -> None:
+    command = "reconcile plan personal-finance --target acme --as user_ana"
+    assert _last(plans.worked())[-2:] == [
+        f"Plan again with a flag for it added:  {command}",
+        f"For example, to take it over:  {command} --adopt entity_type.transaction",
+    ]
+    two = plans.plan(conflicts=[plans.user_authored(), plans.user_authored("goal")])
+    assert _last(two)[-1] == f"Plan again with a flag for each added:  {command}"
+    assert _last(plans.fleet())[-1] == (
+        'Plan again with a flag for it added, and each of the 60 targets for "...":  '
+        "reconcile plan personal-finance --target ... --as user_ana"
+    )

@@ -1,0 +1,67 @@
+"""A page of Markdown of limited size: blocks, sections, tables and diffs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from reconciler.render import escape, words
+from reconciler.render.layout import Line
+
+_SHOW_ALL: Final = "`reconcile show FILE --format text` shows all"
+# Headings, and what is said about what does not fit, must fit in any case.
+_RESERVE: Final = 1_500
+
+
+class Page:
+    """Blocks of Markdown, as many as fit."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit - _RESERVE
+        self._text = ""
+
+    def text(self) -> str:
+        """What fitted."""
+        return self._text + "\n"
+
+    def append(self, block: str) -> None:
+        """Add a block that is needed in any case."""
+        # Items of a list follow each other closely; everything else needs an empty line.
+        listed = self._text.rpartition("\n")[2].startswith(("- ", "  ")) and block.startswith("- ")
+        gap = "\n" if listed else "\n\n"
+        added = (gap if self._text else "") + block
+        self._left -= len(added.encode(errors="surrogatepass"))
+        self._text += added
+
+    def section(self, title: str, thing: str, items: Iterable[tuple[str, int]]) -> None:
+        """Add a section of blocks, each with the number of things it is about."""
+        hidden = 0
+        started = False
+        for block, number in items:
+            if not started:
+                self.append(f"## {title}")
+                started = True
+            if len(block.encode(errors="surrogatepass")) + 2 > self._left:
+                hidden += number
+            else:
+                self.append(block)
+        if hidden:
+            are = "is" if hidden == 1 else "are"
+            self.append(f"_{words.count(hidden, thing)} {are} not shown here; {_SHOW_ALL}._")
+
+
+def table_row(name: str, columns: Sequence[str], numbers: Mapping[str, int]) -> str:
+    """A row of a table of numbers."""
+    return f"| {name} | " + " | ".join(str(numbers[column]) for column in columns) + " |"
+
+
+def block(lines: Iterable[Line]) -> list[str]:
+    """The lines of a diff as a code block."""
+    return escape.fence([_diff_line(line) for line in lines])
+
+
+def _diff_line(line: Line) -> str:
+    """A line with its symbol in the first column, where highlighters look for it."""
+    if line.symbol in ("+", "-", "~", " "):
+        return f"{line.symbol} {line.text}"
+    return f"  {line}"
