@@ -8,7 +8,9 @@ and exactly that Plan becomes one transaction:
     differ/    Snapshot -> Plan                       render/   words for people
     applier/   Plan -> Outcome                        ledger/   what was applied
     database/  connections, catalog, embedded server  cli/      one file a command
-    library    the calls below                        demo/     the story of `make demo`
+    library    the calls below                        past      those that look back
+    insight    those that look at the present
+    demo/      the story of `make demo`
 
 Names are imported when they are first used, so that `import reconciler` costs nothing.
 """
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         InvalidPlanError,
         KindError,
         LockedError,
+        NotAppliedError,
         NotAuthorisedError,
         NotFoundError,
         NotInitialisedError,
@@ -41,33 +44,54 @@ if TYPE_CHECKING:
     )
     from reconciler.library import (
         apply,
+        history,
         init,
         install_agent_from_template,
+        outcome,
         plan,
+        plan_undo,
         resync_installed_agent,
+        revision,
+        status,
+        why,
     )
-    from reconciler.model.outcome import Installation, Outcome
+    from reconciler.model.outcome import Fate, Installation, Outcome
     from reconciler.model.plan import Plan
+    from reconciler.model.revision import Revision
+    from reconciler.model.status import Status
+    from reconciler.model.why import Why
 
 _HOME = {
     "apply": "library",
+    "history": "library",
     "init": "library",
     "install_agent_from_template": "library",
+    "outcome": "library",
     "plan": "library",
+    "plan_undo": "library",
     "resync_installed_agent": "library",
+    "revision": "library",
+    "status": "library",
+    "why": "library",
+    "Fate": "model.outcome",
     "Installation": "model.outcome",
     "Outcome": "model.outcome",
     "Plan": "model.plan",
+    "Revision": "model.revision",
+    "Status": "model.status",
+    "Why": "model.why",
 }
 
 __all__ = [
     "ConflictsError",
     "DatabaseError",
+    "Fate",
     "HiddenRowsError",
     "Installation",
     "InvalidPlanError",
     "KindError",
     "LockedError",
+    "NotAppliedError",
     "NotAuthorisedError",
     "NotFoundError",
     "NotInitialisedError",
@@ -77,15 +101,24 @@ __all__ = [
     "PlanFileError",
     "ReconcilerError",
     "RefusedError",
+    "Revision",
     "SchemaMismatchError",
     "ScopeError",
     "StalePlanError",
+    "Status",
+    "Why",
     "__version__",
     "apply",
+    "history",
     "init",
     "install_agent_from_template",
+    "outcome",
     "plan",
+    "plan_undo",
     "resync_installed_agent",
+    "revision",
+    "status",
+    "why",
 ]
 
 

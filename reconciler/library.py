@@ -6,85 +6,45 @@ Every call takes a connection string or an idle psycopg connection, and raises e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from reconciler import applier, differ, reader
+from reconciler import applier
 from reconciler import kinds as kind_files
+from reconciler.applier import lost
 from reconciler.applier.refusals import again
 from reconciler.database.connection import Database, run, session, transaction
-from reconciler.database.platform import SETTINGS, installed_from
+from reconciler.database.platform import SETTINGS
+from reconciler.database.templates import installed_from
 from reconciler.differ.check import check
 from reconciler.errors import (
     ConflictsError,
-    NotFoundError,
+    NotAppliedError,
     OutcomeUnknownError,
     PlanFileError,
-    ReconcilerError,
-    SchemaMismatchError,
     StalePlanError,
 )
+from reconciler.insight import status as status
+from reconciler.insight import why as why
 from reconciler.kinds import Kinds
-from reconciler.kinds.release import as_in
+from reconciler.kinds.release import AUDITED, as_in
 from reconciler.ledger import install as installing
-from reconciler.model.address import Address
 from reconciler.model.outcome import Installation, Outcome
-from reconciler.model.plan import Plan, Request, Resolution
-from reconciler.model.snapshot import Snapshot
+from reconciler.model.plan import Plan
+from reconciler.past import history as history
+from reconciler.past import outcome as outcome
+from reconciler.past import revision as revision
+from reconciler.planning import plan as plan
+from reconciler.planning import plan_undo as plan_undo
 from reconciler.render.escape import visible
 from reconciler.render.outline import Names
 from reconciler.render.preview import preview as preview_statements
 from reconciler.render.reasons import explanation
 from reconciler.render.words import row
 
-# A race lost is planned again: the second of two installs then finds nothing to do.
+# A race lost is planned again: the second of two installs then finds nothing to do. And so is
+# what a lost connection rolled back.
 ATTEMPTS: Final = 3
-
-
-def plan(
-    database: Database,
-    template: str,
-    targets: Sequence[str],
-    *,
-    actor: str | None = None,
-    name: str | None = None,
-    adopt: Sequence[str] = (),
-    skip: Sequence[str] = (),
-    take: Sequence[str] = (),
-    kinds: Path | None = None,
-) -> Plan:
-    """What installing the template into the targets, or re-syncing them, would do.
-
-    `template` and `targets` are ids or slugs; `actor` is a user's id or e-mail address, None to
-    act as operator. `adopt`, `skip` and `take` are addresses of conflicts to resolve. Nothing
-    is written; conflicts are in the plan, not raised.
-
-    Raises NotFoundError, RefusedError, NotAuthorisedError, SchemaMismatchError, KindError...
-    """
-    loaded = kind_files.load(kinds)
-    if isinstance(targets, str):
-        raise ReconcilerError(
-            f"targets is the text {targets!r}", hint="Hand over a list, of one perhaps."
-        )
-    if not targets:
-        raise NotFoundError("no target was named", hint="Name at least one: --target ORG.")
-    with session(database) as connection:
-        snapshot, acting, fitted = reader.read(connection, loaded, template, targets, actor, name)
-    request = Request(
-        template=template,
-        targets=tuple(targets),
-        actor=actor,
-        name=name,
-        kinds=str(kinds) if kinds else None,
-        resolutions=_resolutions(acting.label, adopt=adopt, skip=skip, take=take),
-    )
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made = differ.diff(snapshot, fitted, request, acting, now)
-    if acting.mode == "operator" and acting.signs_as is None:
-        _refuse_operator(made, snapshot)
-    return made
 
 
 def apply(
@@ -96,21 +56,19 @@ def apply(
 ) -> Outcome:
     """Execute exactly this plan in one transaction, or refuse it whole (see `applier.apply`).
 
-    Where the connection is lost while committing, the outcome is looked up on a new one; on a
-    connection of the caller's, OutcomeUnknownError is raised instead.
+    Where the connection is lost while committing, what became of it is asked on a new one, for
+    as long as `lock_timeout`: the plan was applied, or NotAppliedError says that nothing was
+    written, or OutcomeUnknownError that nobody could be asked. On a connection of the caller's,
+    OutcomeUnknownError is raised at once, and `outcome` is the way to ask.
     """
     loaded = _kinds_of(plan, kinds)
     try:
         with session(database) as connection:
             return applier.apply(connection, plan, loaded, lock_timeout)
-    except OutcomeUnknownError:
+    except OutcomeUnknownError as error:
         if not isinstance(database, str):
             raise
-    # The same plan again waits for the lost transaction to end, and then finds that it was
-    # applied, or applies it.
-    with session(database) as connection:
-        found = applier.apply(connection, plan, loaded, lock_timeout)
-    return found.model_copy(update={"status": "applied"})
+        return lost.resolve(database, plan, error, lock_timeout)
 
 
 def install_agent_from_template(
@@ -155,12 +113,12 @@ def _install(
         if made.conflicts:
             raise _in_the_way(made)
         try:
-            outcome = apply(database, made)
-        except StalePlanError:
+            done = apply(database, made)
+        except (StalePlanError, NotAppliedError):
             if attempt == ATTEMPTS:
                 raise
             continue
-        return _installation(made, outcome)
+        return _installation(made, done)
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -181,9 +139,12 @@ def preview(plan: Plan, *, kinds: Path | None = None) -> str:
     loaded = _kinds_of(plan, kinds)
     check(plan, loaded)
     fitted = tuple(
-        as_in(kind, plan.shapes[kind.name], plan.left_out)
+        as_in(kind, shape, plan.left_out).model_copy(
+            update={"audit": kind.audit if AUDITED in shape else None}
+        )
         for kind in loaded
         if kind.name in plan.kinds
+        for shape in [plan.shapes[kind.name]]
     )
     return preview_statements(plan, fitted)
 
@@ -199,21 +160,6 @@ def _kinds_of(plan: Plan, directory: Path | None) -> Kinds:
         )
     spoken_of = plan.kinds.keys() | plan.left_out.keys()
     return tuple(kind for kind in loaded if kind.name in spoken_of)
-
-
-def _refuse_operator(made: Plan, snapshot: Snapshot) -> None:
-    """Raise SchemaMismatchError where new rows must name a user, and an operator is none."""
-    created = dict.fromkeys(
-        change.address.kind for change in made.changes if change.action == "create"
-    )
-    needed = dict.fromkeys(snapshot.signed[kind] for kind in created if kind in snapshot.signed)
-    if needed:
-        raise SchemaMismatchError(
-            f"an operator is no user, and {', '.join(needed)} must name one",
-            hint="1. Name a user who is owner or admin of every target: --as USER.\n"
-            "2. Or name, once, the user whose rows an operator's are: INSERT INTO "
-            "reconcile.setting VALUES ('operator_user', 'USER_ID').",
-        )
 
 
 def _in_the_way(made: Plan) -> ConflictsError:
@@ -239,26 +185,3 @@ def _installation(made: Plan, outcome: Outcome) -> Installation:
         revision=outcome.revision,
         counts=outcome.counts,
     )
-
-
-def _resolutions(
-    chosen_by: str, *, adopt: Sequence[str], skip: Sequence[str], take: Sequence[str]
-) -> tuple[Resolution, ...]:
-    found: dict[Address, Resolution] = {}
-    for action, addresses in (("adopt", adopt), ("skip", skip), ("take", take)):
-        for text in addresses:
-            try:
-                address = Address.parse(text)
-            except ValueError as error:
-                raise ReconcilerError(
-                    str(error), hint=f"--{action} takes one address; the plan shows them."
-                ) from error
-            one = Resolution.model_validate(
-                {"action": action, "address": address, "chosen_by": chosen_by}
-            )
-            if found.setdefault(address, one) != one:
-                raise ReconcilerError(
-                    f"{address} is resolved twice: {found[address].action} and {action}",
-                    hint="Decide for one.",
-                )
-    return tuple(found[address] for address in sorted(found))

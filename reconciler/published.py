@@ -32,6 +32,9 @@ def documents() -> dict[str, str]:
     # Whoever only looks for the directory needs neither pydantic nor the parser of predicates.
     from reconciler import planfile
     from reconciler.kinds.declaration import Declaration
+    from reconciler.model.revision import History
+    from reconciler.model.status import Status
+    from reconciler.model.why import Why
 
     kind = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -42,9 +45,27 @@ def documents() -> dict[str, str]:
             "`reconcile kinds --kinds DIR` reads a directory of them and names every mistake."
         ),
     }
+    history = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **History.model_json_schema(mode="serialization"),
+        "title": "The history of reconcile",
+    }
+    status = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Status.model_json_schema(mode="serialization"),
+        "title": "The status of reconcile",
+    }
+    why = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Why.model_json_schema(mode="serialization"),
+        "title": "An answer of reconcile why",
+    }
     return {
         "plan.schema.json": _text(planfile.schema()),
         "kind.schema.json": _text(kind),
+        "history.schema.json": _text(history),
+        "status.schema.json": _text(status),
+        "why.schema.json": _text(why),
     }
 
 

@@ -27,8 +27,11 @@ Every option can be written with one dash or two: -out=FILE, --out FILE.
 COMMANDS: Final = {
     "init": ("reconciler.cli.init:init", "Install the tracking columns and the ledger."),
     "plan": ("reconciler.cli.plan:plan", "Show what would change, and save it as a plan."),
-    "show": ("reconciler.cli.show:show", "Show a saved plan as text, Markdown, JSON or SQL."),
+    "show": ("reconciler.cli.show:show", "Show a plan, saved or applied, in any format."),
     "apply": ("reconciler.cli.apply:apply", "Apply a saved plan, or plan, ask and apply."),
+    "history": ("reconciler.cli.history:history", "List what was applied, when and by whom."),
+    "status": ("reconciler.cli.status:status", "Say how far installations are."),
+    "why": ("reconciler.cli.why:why", "Say whose a row is, and why it is as it is."),
     "kinds": ("reconciler.cli.kinds:kinds", "List the tables whose rows are managed."),
     "dev": ("reconciler.cli.dev:dev", "Run a PostgreSQL server to try things out on."),
     "demo": ("reconciler.cli.demo:demo", "Watch the whole story on a server of its own."),

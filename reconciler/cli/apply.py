@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
-from reconciler.cli import options, streams
+from reconciler.cli import options, planning, streams
 from reconciler.cli.session import Session
-from reconciler.errors import ConflictsError, Exit, ReconcilerError
+from reconciler.errors import (
+    ConflictsError,
+    Exit,
+    NotAppliedError,
+    OutcomeUnknownError,
+    ReconcilerError,
+)
 
 if TYPE_CHECKING:
     from reconciler.model.outcome import Outcome
@@ -20,8 +27,8 @@ _APPROVAL = "yes"
 
 
 @click.command(context_settings=options.HELP)
-@click.argument("plan_or_template", metavar="FILE|TEMPLATE")
-@options.planning(required=False)
+@click.argument("plan_or_template", metavar="[FILE|TEMPLATE]", required=False)
+@planning.planning
 @options.option("auto-approve", is_flag=True, help="Do not ask before applying a new plan.")
 @options.asking
 @options.option(
@@ -41,13 +48,8 @@ _APPROVAL = "yes"
 @click.pass_obj
 def apply(
     session: Session,
-    plan_or_template: str,
-    targets: tuple[str, ...],
-    actor: str | None,
-    name: str | None,
-    adopt: tuple[str, ...],
-    skip: tuple[str, ...],
-    take: tuple[str, ...],
+    /,
+    plan_or_template: str | None,
     auto_approve: bool,
     asking: bool,
     lock_timeout: str,
@@ -55,6 +57,7 @@ def apply(
     verbose: bool,
     kinds: Path | None,
     database: str,
+    **asked: Any,
 ) -> Exit:
     """Apply the saved plan in FILE, or plan TEMPLATE, show the plan, ask, and apply it.
 
@@ -73,14 +76,12 @@ def apply(
     session.own_codes = True
     session.untouched = True
     if _is_file(plan_or_template):
-        source = click.get_current_context().get_parameter_source("actor")
-        named = source is click.core.ParameterSource.COMMANDLINE
-        if targets or named or name or adopt or skip or take:
+        if needless := planning.given(asked):
             raise click.UsageError(
                 f"{plan_or_template} is taken for a saved plan, which says all this itself: "
-                "leave out --target, --as, --name, --adopt, --skip and --take."
+                f"leave out {', '.join(needless)}."
             )
-    elif not targets:
+    elif plan_or_template is not None and not asked["targets"]:
         raise click.UsageError(
             f"{plan_or_template} is no file, so it is taken for a template: "
             "say where it goes with --target ORG."
@@ -96,28 +97,31 @@ def apply(
     if _is_file(plan_or_template):
         made = planfile.load(plan_or_template)
     else:
-        with streams.waiting("Planning"):
-            made = library.plan(
-                database,
-                plan_or_template,
-                targets,
-                actor=actor,
-                name=name,
-                adopt=adopt,
-                skip=skip,
-                take=take,
-                kinds=kinds,
-            )
+        made = planning.make(database, plan_or_template, asked, kinds)
+        kinds = Path(made.request.kinds) if made.request.kinds else None
         _approve(made, session, auto_approve=auto_approve, verbose=verbose)
-    with streams.waiting("Applying"):
-        outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout)
+    try:
+        with streams.waiting("Applying"):
+            outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout)
+    except (NotAppliedError, OutcomeUnknownError) as error:
+        again = _again(plan_or_template, made, kinds)
+        error.hint = error.hint.replace("reconcile apply FILE", again)
+        raise
     session.done = "The plan is applied."
     _say(outcome, as_json=as_json)
     return Exit.DONE
 
 
-def _is_file(given: str) -> bool:
-    return given == "-" or given.endswith(".json") or Path(given).is_file()
+def _is_file(given: str | None) -> TypeGuard[str]:
+    return given is not None and (given == "-" or given.endswith(".json") or Path(given).is_file())
+
+
+def _again(given: str | None, made: Plan, kinds: Path | None) -> str:
+    """The command that applies this plan again, or, where it was not saved, makes it again."""
+    if not _is_file(given):
+        return shlex.join(["reconcile", "apply", *made.request.command()[2:]])
+    directory = ["--kinds", str(kinds)] if kinds else []
+    return shlex.join(["reconcile", "apply", *directory, "FILE" if given == "-" else given])
 
 
 def _approve(made: Plan, session: Session, *, auto_approve: bool, verbose: bool) -> None:

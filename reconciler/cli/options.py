@@ -101,54 +101,6 @@ def duration(context: click.Context, parameter: click.Parameter, value: str) -> 
     return value
 
 
-def planning(*, required: bool) -> Callable[[_Command], _Command]:
-    """The options that say what to plan; `required` ones where there is no other way."""
-    decorators = (
-        option(
-            "target",
-            "targets",
-            multiple=True,
-            required=required,
-            metavar="ORG",
-            help="An organisation that is to receive the template, by id or slug; repeatable.",
-        ),
-        option(
-            "as",
-            "actor",
-            envvar="RECONCILE_AS",
-            metavar="USER",
-            help="In whose name: a user, by id or e-mail address, who is owner or admin of every"
-            " target (also: RECONCILE_AS). Without it as operator.",
-        ),
-        option("name", metavar="NAME", help="How a newly installed agent is called."),
-        option(
-            "adopt",
-            multiple=True,
-            metavar="ADDRESS",
-            help="Resolve a conflict: take over this row of the tenant's own people; repeatable.",
-        ),
-        option(
-            "skip",
-            multiple=True,
-            metavar="ADDRESS",
-            help="Resolve a conflict: leave this row as it is; repeatable.",
-        ),
-        option(
-            "take",
-            multiple=True,
-            metavar="ADDRESS",
-            help="Resolve a conflict: take over this row of another template; repeatable.",
-        ),
-    )
-
-    def decorate(command: _Command) -> _Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
 def format_of(format_: str | None, as_json: bool) -> str:
     """The format that was asked for in one of two ways."""
     if as_json and format_ not in (None, "json"):

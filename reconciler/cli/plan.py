@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import options, streams
+from reconciler.cli import options, planning, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings=options.HELP)
-@click.argument("template")
-@options.planning(required=True)
+@click.argument("template", required=False)
+@planning.planning
 @options.option("out", metavar="FILE", help="Also save the plan, for `reconcile apply FILE`.")
 @options.option(
     "detailed-exitcode",
@@ -36,13 +36,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def plan(
     session: Session,
-    template: str,
-    targets: tuple[str, ...],
-    actor: str | None,
-    name: str | None,
-    adopt: tuple[str, ...],
-    skip: tuple[str, ...],
-    take: tuple[str, ...],
+    /,
+    template: str | None,
     out: str | None,
     detailed_exitcode: bool,
     format_: str | None,
@@ -51,8 +46,11 @@ def plan(
     kinds: Path | None,
     database: str,
     asking: bool,  # noqa: ARG001  accepted because pipelines pass it everywhere
+    **asked: Any,
 ) -> Exit:
     """Show what installing TEMPLATE into organisations, or re-syncing them, would change.
+
+    With --destroy what uninstalling it would, with --undo what taking back a revision would.
 
     \b
     Exit codes:
@@ -63,21 +61,10 @@ def plan(
     """
     format_ = options.format_of(format_, as_json)
     session.untouched = True
-    from reconciler import library, planfile
+    from reconciler import planfile
     from reconciler.cli.present import present
 
-    with streams.waiting("Planning"):
-        made = library.plan(
-            database,
-            template,
-            targets,
-            actor=actor,
-            name=name,
-            adopt=adopt,
-            skip=skip,
-            take=take,
-            kinds=kinds,
-        )
+    made = planning.make(database, template, asked, kinds)
     if out is not None:
         planfile.save(made, out)
     present(made, format_, session, kinds=kinds, verbose=verbose)
@@ -90,11 +77,14 @@ def exit_code(made: Plan, *, detailed: bool) -> Exit:
     """What a plan ends the run with."""
     if made.conflicts:
         return Exit.CONFLICTS
-    return Exit.CHANGES if detailed and not made.empty else Exit.DONE
+    drifted = made.request.mode == "refresh" and (made.drift or made.notes)
+    return Exit.CHANGES if detailed and (drifted or not made.empty) else Exit.DONE
 
 
 def _saved(made: Plan, out: str, kinds: Path | None) -> str:
     if made.conflicts:
         return f"Saved to {out}, to be read; with conflicts it cannot be applied.\n"
+    if made.empty:
+        return f"Saved to {out}, to be read; there is nothing in it to apply.\n"
     words = ["reconcile", "apply", *(["--kinds", str(kinds)] if kinds else []), out]
     return f"Saved. Apply exactly this plan with:  {shlex.join(words)}\n"

@@ -104,6 +104,14 @@ def width(stream: TextIO | None) -> int:
     return shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns
 
 
+def columns(stream: TextIO | None) -> int:
+    """How many columns a table may have: as many as a terminal has, and any number elsewhere.
+
+    What reads it there (a file, `grep`) has no use for a line that was cut.
+    """
+    return width(stream) if stream is not None and stream.isatty() else sys.maxsize
+
+
 def _abandon(stream: TextIO) -> None:
     """Let Python flush into nothing at exit, where it would complain otherwise."""
     nothing = os.open(os.devnull, os.O_WRONLY)

@@ -14,7 +14,7 @@ from reconciler.cli import COMMANDS, main
 from reconciler.version import __version__
 
 ROOT = Path(__file__).parents[2]
-OWN = ("init", "plan", "show", "apply", "kinds")
+OWN = ("init", "plan", "show", "apply", "history", "status", "why", "kinds")
 HEAVY = ("pydantic", "psycopg", "sqlglot", "rich", "deepdiff")
 
 
@@ -81,6 +81,16 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["show", "x.json", "--format", "pdf"], "'pdf' is not one of"),
         (["apply", "template"], "say where it goes with --target ORG"),
         (["apply", "x.json", "--target", "acme"], "is taken for a saved plan"),
+        *(
+            (["plan", "pf", "--target", "acme", "--destroy", *needless], f"leave out {said}.")
+            for needless, said in (
+                (["-refresh-only"], "--refresh-only"),
+                (["--show-drift"], "--show-drift"),
+                (["--prune"], "--prune"),
+                (["--moved", "x.toml"], "--moved"),
+                (["--prune", "--refresh-only"], "--prune, --refresh-only"),
+            )
+        ),
         (["apply", "x.json", "--skip", "a.b"], "is taken for a saved plan"),
     ],
 )

@@ -20,6 +20,7 @@ from reconciler.errors import (
 )
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
+from tests.fixtures import lifecycle
 from tests.fixtures.answers import APPLIED, CHANGES, CONFLICTS, EMPTY, TARGET, Library
 
 
@@ -83,6 +84,14 @@ def test_all_that_was_asked_reaches_the_library(
         "name": "N",
         "adopt": ("a.b", "c.d"),
         "skip": ("e.f",),
+        "restore": (),
+        "release": (),
+        "destroy": False,
+        "keep_rows": False,
+        "prune": False,
+        "moved": None,
+        "show_drift": False,
+        "refresh_only": False,
         "take": ("g.h",),
         "kinds": Path("k"),
     }
@@ -203,3 +212,26 @@ def test_a_missing_plan_file_is_not_taken_for_a_template(
     assert main(["apply", "gone.json"]) == 1
     assert "cannot read gone.json" in capsys.readouterr().err
     assert answers.asked == []
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"),
+    [
+        (CHANGES, "Saved. Apply exactly this plan with:  reconcile apply {}\n"),
+        (CONFLICTS, "Saved to {}, to be read; with conflicts it cannot be applied.\n"),
+        (EMPTY, "Saved to {}, to be read; there is nothing in it to apply.\n"),
+        (lifecycle.refreshed(), "Saved to {}, to be read; there is nothing in it to apply.\n"),
+    ],
+)
+def test_what_a_saved_plan_is_good_for(
+    planned: Plan,
+    said: str,
+    answers: Library,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers.planned = planned
+    path = tmp_path / "saved"
+    main(["plan", "pf", *TARGET, "--out", str(path)])
+    assert capsys.readouterr().err.endswith(said.format(path))
+    assert path.is_file()
