@@ -18,6 +18,7 @@ from reconciler import library
 from reconciler.model.address import Address
 from reconciler.model.plan import Plan
 from reconciler.render import render
+from tests.cases import timeless
 from tests.cases.dead_rows import AGENT, CASES, DEAD, SHAPES, Case, Library
 from tests.fixtures.golden import Golden
 from tests.fixtures.world import World
@@ -32,13 +33,6 @@ def said(plan: Plan, address: Address) -> list[str]:
         *(one.reason for one in plan.conflicts if one.address == address),
         *(one.about for one in plan.notes if one.address == address),
     ]
-
-
-def timeless(plan: Plan) -> Plan:
-    """The plan without what differs from run to run, and from target to target."""
-    same = {"agent_id": "agent_reader", "revision": 1, "revised_at": "2026-11-02T09:30:00Z"}
-    targets = tuple(target.model_copy(update=same) for target in plan.targets)
-    return plan.model_copy(update={"targets": targets})
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,7 @@ class Library:
         """Make a row what the case says that it is."""
         table = SHAPES[kind]["table"]
         if state == "gone":
+            self.world.sql("DELETE FROM entity_type_audit")
             self.world.sql(f"DELETE FROM {table} WHERE id = %s", identity)
             return
         for column, value in STATES[state].items():
