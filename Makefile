@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test soak lint fix schemas golden lock clean
+.PHONY: help demo test soak bench lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -19,9 +19,15 @@ test: .venv/test lint
 	$(BIN)/python -m pytest -n 2
 
 soak: .venv/test
-	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories/test_histories.py
+	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories
 
 HISTORIES ?= 1000
+
+# What things cost, as ratios, within half a minute; TARGETS=1000 for a larger town.
+bench: .venv/test
+	$(BIN)/python -m tests.bench --targets $(TARGETS)
+
+TARGETS ?= 300
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -1,0 +1,18 @@
+"""What things cost, as ratios: `make bench`, or `python -m tests.bench --targets 1000`.
+
+    town       a template and the tenants that install it, made by SQL
+    measure    spreads over repeats, sizes on disk, bytes of WAL
+    stopwatch  an apply, statement by statement
+    goal       what a measurement is held against
+    report     the table, and build/bench.json
+
+Every other file is about one thing, and has a `measured(town, repeats)` that gives its goals; it
+is listed in `ABOUT`. pytest only sees to it that the benchmark runs: how long something takes is
+for people to read, and no test fails for it.
+"""
+
+from __future__ import annotations
+
+from tests.bench import ledger_cost, ledger_growth
+
+ABOUT = (ledger_growth, ledger_cost)
