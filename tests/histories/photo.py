@@ -26,6 +26,12 @@ UNION ALL SELECT 'view_template_versions', t.id::text, u.organization_id, t.xmin
     JOIN view_templates u ON u.id = t.view_template_id WHERE u.organization_id = ANY(%(o)s)
 UNION ALL SELECT 'entity_types', t.id::text, t.organization_id, t.xmin::text, to_jsonb(t)
     FROM entity_types t WHERE t.organization_id = ANY(%(o)s)
+UNION ALL SELECT 'entity_relationship_types', t.id::text, t.organization_id, t.xmin::text,
+    to_jsonb(t) FROM entity_relationship_types t WHERE t.organization_id = ANY(%(o)s)
+UNION ALL SELECT 'entity_relationship_type_rules', t.id::text, u.organization_id, t.xmin::text,
+    to_jsonb(t) FROM entity_relationship_type_rules t
+    JOIN entity_relationship_types u ON u.id = t.relationship_type_id
+    WHERE u.organization_id = ANY(%(o)s)
 UNION ALL SELECT 'agents', t.id, t.organization_id, t.xmin::text, to_jsonb(t) FROM agents t
     WHERE t.organization_id = ANY(%(o)s)"""
 _PLACED = """SELECT kind, row_id FROM reconcile.placement WHERE organization_id = ANY(%(o)s)"""
@@ -34,7 +40,12 @@ VERSIONS = {
     "event_classifier_versions": ("event_classifiers", "classifier_id"),
     "view_template_versions": ("view_templates", "view_template_id"),
 }
-TRACKED = ("watchers", "event_classifiers", "view_templates", "entity_types")
+RULES = "entity_relationship_type_rules"
+# The tables whose rows belong to other rows, and have no owner of their own.
+CHILDREN = {**VERSIONS, RULES: ("entity_relationship_types", "relationship_type_id")}
+TRACKED = (
+    "watchers", "event_classifiers", "view_templates", "entity_types", "entity_relationship_types",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,19 +101,24 @@ class Photo:
                 return f"view_template.{row['slug']}"
             case "entity_types":
                 return f"entity_type.{row['slug']}"
+            case "entity_relationship_types":
+                return f"relationship_type.{row['slug']}"
+            case "entity_relationship_type_rules":
+                ends = f"{row['source_entity_type_slug']}/{row['target_entity_type_slug']}"
+                return f"relationship_rule.{self.above(seen).row['slug']}/{ends}"
             case "agents":
                 return f"agent.{row['template_agent_id']}"
         kind, key = self.address(self.above(seen)).split(".", 1)
         return f"{kind}_version.{key}/{row['version']}"
 
     def above(self, seen: Seen) -> Seen:
-        """The row that a version belongs to."""
-        table, column = VERSIONS[seen.table]
+        """The row that a version or a rule belongs to."""
+        table, column = CHILDREN[seen.table]
         return self.rows[table, str(seen.row[column])]
 
     def ours(self, seen: Seen) -> bool:
-        """Whether a template placed this row: its tag says so or, of a version, the ledger."""
-        if seen.table in VERSIONS:
+        """Whether a template placed this row: its tag says so or, of a child, the ledger."""
+        if seen.table in CHILDREN:
             kind = self.address(seen).split(".")[0]
             return (kind, seen.number) in self.placed
         if seen.table == "agents":
@@ -115,6 +131,8 @@ class Photo:
             watcher = self.rows.get(("watchers", str(seen.row["watcher_id"])))
             if watcher is None or not self.live(watcher):
                 return False
+        if seen.table == RULES and not self.live(self.above(seen)):
+            return False
         return seen.row.get("status") in ("active", None) and seen.row.get("deleted_at") is None
 
     def current(self, seen: Seen) -> Seen | None:

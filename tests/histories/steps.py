@@ -34,6 +34,7 @@ COLUMNS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "watcher_classifier": {"name": VALUE, "description": TEXT, "attribute_key": VALUE},
     "view_template": {"name": VALUE},
     "entity_type": {"name": VALUE, "description": TEXT},
+    "relationship_type": {"name": VALUE, "description": TEXT, "is_symmetric": YES},
 }
 RUNNING: dict[str, st.SearchStrategy[Any]] = {
     "next_run_at": st.sampled_from([None, "2031-02-03T04:05:06Z"]),
@@ -103,6 +104,14 @@ STEP: Steps = st.sampled_from(
         st.tuples(
             st.just("show"), WHO, st.sampled_from(SLUGS["entity_type"]),
             st.sampled_from(SLUGS["view_template"]) | st.none(), WHICH,
+        ),
+        st.tuples(
+            st.just("rule"), WHO, st.sampled_from(SLUGS["relationship_type"]),
+            st.sampled_from(SLUGS["entity_type"]), st.sampled_from(SLUGS["entity_type"]),
+        ),
+        st.tuples(
+            st.just("inverse"), WHO, st.sampled_from(SLUGS["relationship_type"]),
+            st.sampled_from(SLUGS["relationship_type"]) | st.none(),
         ),
         st.tuples(st.just("fire"), st.sampled_from(TENANTS)),
     ]

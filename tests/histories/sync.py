@@ -47,7 +47,8 @@ def sync(town: Town, who: tuple[str, ...], *, adopting: bool) -> None:
 
 
 def _plan(town: Town, targets: tuple[str, ...], skip: set[str], adopt: set[str]) -> Plan:
-    return town.world.plan(*targets, template=town.template, skip=sorted(skip), adopt=sorted(adopt))
+    agent = f"agent_{town.template}"
+    return town.world.plan(*targets, template=agent, skip=sorted(skip), adopt=sorted(adopt))
 
 
 def _adoptable(conflict: Conflict) -> bool:

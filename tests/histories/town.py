@@ -49,6 +49,11 @@ TABLES = {
         "view_templates", "view_template_versions", "view_template_id", "layout"
     ),
     "entity_type": Table("entity_types", dead="deleted_at = now()", alive="deleted_at = NULL"),
+    "relationship_type": Table(
+        "entity_relationship_types",
+        dead="status = 'archived', deleted_at = now()",
+        alive="status = 'active', deleted_at = NULL",
+    ),
 }
 SLUGS = {
     "watcher": ("w1", "w2", "w3"),
@@ -56,6 +61,7 @@ SLUGS = {
     "watcher_classifier": ("w1/k", "w2/k"),
     "view_template": ("v1", "v2"),
     "entity_type": ("t1", "t2"),
+    "relationship_type": ("r1", "r2"),
 }
 JSON = {"sources", "model_config", "attribute_values", "layout"}
 # The platform takes watchers' ids so, and leaves the sequence behind; an id comes back.
@@ -87,6 +93,7 @@ class Town:
         self.live(("add", "template", "watcher", "w2"))
         self.live(("group", "template", "w2", "w1"))
         self.live(("show", "template", "t1", "v1", 0))
+        self.live(("rule", "template", "r1", "t1", "t2"))
         self.log.clear()
         return self
 
@@ -164,7 +171,7 @@ class Town:
             following = self.world.sql(LARGEST.format("watchers"))[0][0]
             row |= {"watcher_group_id": following, "created_by": "user_ana"}
             row |= {"schedule": "0 7 * * *", "sources": [{"name": "s", "query": "SELECT 1"}]}
-        elif kind != "view_template" and kind != "entity_type":
+        elif TABLES[kind] is CLASSIFIERS:
             row |= {"attribute_key": "mood", "created_by": "user_ana"}
         if "/" in slug:
             row["watcher_id"] = self.newest(who, "watcher", slug.split("/")[0])
@@ -259,6 +266,7 @@ class Town:
     def _kill(self, who: str, kind: str, slug: str, how: str) -> None:
         table, row = TABLES[kind], self.newest(who, kind, slug)
         if how == "delete":
+            self.world.sql("DELETE FROM entity_type_audit")
             self.world.sql(f"DELETE FROM {table.name} WHERE id = %s", row)
         elif table.dead:
             to = table.dead if how == "retire" else table.alive
@@ -275,6 +283,28 @@ class Town:
         self.world.sql(
             "UPDATE entity_types SET current_view_template_version_id = %s WHERE id = %s",
             one and one[1], self.newest(who, "entity_type", slug),
+        )  # fmt: skip
+
+    def _rule(self, who: str, slug: str, source: str, target: str) -> None:
+        """A relationship type may join these, or no longer, where it could before."""
+        row = self.newest(who, "relationship_type", slug)
+        rule = (row, source, target)
+        table = "entity_relationship_type_rules"
+        where = (
+            "relationship_type_id = %s AND source_entity_type_slug = %s "
+            "AND target_entity_type_slug = %s AND deleted_at IS NULL"
+        )
+        if self.world.sql(f"SELECT 1 FROM {table} WHERE {where}", *rule):
+            self.world.sql(f"UPDATE {table} SET deleted_at = now() WHERE {where}", *rule)
+        elif row:
+            columns = "relationship_type_id, source_entity_type_slug, target_entity_type_slug"
+            self.world.sql(f"INSERT INTO {table} ({columns}) VALUES (%s, %s, %s)", *rule)
+
+    def _inverse(self, who: str, slug: str, other: str | None) -> None:
+        self.world.sql(
+            "UPDATE entity_relationship_types SET inverse_type_id = %s WHERE id = %s",
+            self.newest(who, "relationship_type", other) if other else None,
+            self.newest(who, "relationship_type", slug),
         )  # fmt: skip
 
     def _fire(self, who: str) -> None:

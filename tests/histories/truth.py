@@ -17,6 +17,7 @@ COMPARED = {
     "event_classifiers": ("name", "description", "attribute_key"),
     "view_templates": ("name",),
     "entity_types": ("name", "description", "metadata_schema", "icon", "color", "event_kinds"),
+    "entity_relationship_types": ("name", "description", "metadata_schema", "is_symmetric"),
 }  # fmt: skip
 # What says whose a version row is, and not what it says.
 PLACE = {"id", "watcher_id", "classifier_id", "view_template_id", "created_by", "created_at"}
@@ -150,7 +151,7 @@ class Truth:
                 yield f"{address}: {column} is {row.row[column]!r}, not {model.row[column]!r}"
         if row.table == "watchers":
             yield from self._group(address, model, row)
-        if row.table != "view_templates":
+        if row.table not in ("view_templates", "entity_relationship_types"):
             yield from self._pointer(address, model, row)
 
     def _group(self, address: str, model: Seen, row: Seen) -> Iterator[str]:
