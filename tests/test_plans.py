@@ -27,6 +27,10 @@ STORIES = {
     "own.plan.json": "tenants-own-version",
     "missing.plan.json": "classifier-of-a-missing-entity",
     "arrives.plan.json": "classifier-arrives-with-its-entity",
+    "left.plan.json": "rows-that-left",
+    "prune.plan.json": "renamed-and-pruned",
+    "undo.plan.json": "undone",
+    "destroy.plan.json": "uninstalled",
 }
 
 
@@ -38,10 +42,11 @@ def told(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     prepare(dsn)
 
     def run(words: Sequence[str]) -> int:
-        return main([str(directory / word) if word.endswith(".json") else word for word in words])
+        return main(list(words))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECONCILE_DATABASE_URL", dsn)
+        patch.chdir(directory)
         play(dsn, run, lambda _: None)
     server.drop_database("story")
     return {story: _timeless(planfile.load(directory / file)) for file, story in STORIES.items()}
@@ -53,8 +58,13 @@ def _timeless(plan: Plan) -> Plan:
         target.model_copy(update={"revised_at": target.revised_at and "2026-11-02T09:30:00Z"})
         for target in plan.targets
     )
+    resolutions = tuple(
+        one.model_copy(update={"chosen_at": "2026-11-03T09:00:00Z"})
+        for one in plan.request.resolutions
+    )
     return plan.model_copy(
         update={
+            "request": plan.request.model_copy(update={"resolutions": resolutions}),
             "created_at": "2026-11-03T09:00:00Z",
             "database": DatabaseIdentity(system_identifier="7000000000000000000", name="demo"),
             "targets": targets,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from reconciler import kinds
 from reconciler.database.connection import session
+from reconciler.demo.scenes import Meanwhile, Run, Write
 from reconciler.demo.seed import create_tables, seed
-from reconciler.demo.story import STEPS, Meanwhile, Run
+from reconciler.demo.story import STEPS
 from reconciler.errors import ReconcilerError
 from reconciler.ledger import install
 
@@ -36,7 +38,7 @@ def fill(dsn: str) -> None:
 
 
 def play(dsn: str, run: Callable[[Sequence[str]], int], say: Callable[[str], None]) -> None:
-    """Tell the story: `run` is the command line, `say` prints a line.
+    """Tell the story: `run` is the command line, `say` prints a line; files are written here.
 
     Raises ReconcilerError where a command does not end as the story says.
     """
@@ -50,6 +52,9 @@ def play(dsn: str, run: Callable[[Sequence[str]], int], say: Callable[[str], Non
                 case Meanwhile(what, sql):
                     say(textwrap.fill(f"Meanwhile: {what}", _WIDTH))
                     change(dsn, sql)
+                case Write(name, text):
+                    say(f"$ cat > {name}\n{text}".rstrip())
+                    Path(name).write_text(text)
                 case Run(words, exits):
                     say("$ reconcile " + " ".join(words))
                     code = run(words)

@@ -5,40 +5,11 @@ The demo plays it, and the worked plans under plans/ are its plan files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from reconciler.demo.ending import ENDING
+from reconciler.demo.scenes import Meanwhile, Step, run
 from reconciler.errors import Exit
-
-
-@dataclass(frozen=True)
-class Run:
-    """A command line of `reconcile`, and the exit code that it must end with."""
-
-    words: tuple[str, ...]
-    exits: Exit = Exit.DONE
-
-
-@dataclass(frozen=True)
-class Meanwhile:
-    """What the platform's own people do, in their application: plain SQL."""
-
-    what: str
-    sql: str
-
-
-@dataclass(frozen=True)
-class Step:
-    """One scene: a title, why it matters, what happens, and what to try next."""
-
-    title: str
-    tell: str
-    happens: tuple[Run | Meanwhile, ...]
-    next: str
-
-
-def _run(line: str, exits: Exit = Exit.DONE) -> Run:
-    return Run(tuple(line.split()), exits)
 
 
 def _publish(
@@ -75,16 +46,16 @@ STEPS: Final = (
     Step(
         "A plan is read before anything is written",
         "Ben looks at what the template personal-finance would bring to his organisation, birch.",
-        (_run("plan personal-finance --target birch --as user_ben --out birch.plan.json"),),
+        (run("plan personal-finance --target birch --as user_ben --out birch.plan.json"),),
         "reconcile show birch.plan.json --format markdown   (for the change ticket)",
     ),
     Step(
         "What was reviewed is what is applied, in one transaction",
         "Applying the saved plan twice is safe; and a new plan has nothing left to say.",
         (
-            _run("apply birch.plan.json"),
-            _run("apply birch.plan.json"),
-            _run("plan personal-finance --target birch --as user_ben"),
+            run("apply birch.plan.json"),
+            run("apply birch.plan.json"),
+            run("plan personal-finance --target birch --as user_ben"),
         ),
         "reconcile show birch.plan.json --format sql   (the statements that were sent)",
     ),
@@ -93,11 +64,11 @@ STEPS: Final = (
         "Ana's organisation, acme, has a transaction type of its own. It is in the way, and the "
         "plan says so; an apply refuses the whole plan.",
         (
-            _run(
+            run(
                 "plan personal-finance --target acme --as user_ana --out acme.plan.json",
                 Exit.CONFLICTS,
             ),
-            _run("apply acme.plan.json", Exit.CONFLICTS),
+            run("apply acme.plan.json", Exit.CONFLICTS),
         ),
         "reconcile plan personal-finance --target acme --as user_ana "
         "--adopt entity_type.transaction   (the template's values win)",
@@ -106,8 +77,8 @@ STEPS: Final = (
         "A person decides, by name, and the decision is in the plan",
         "Ana keeps her own type; everything else arrives.",
         (
-            _run(f"plan personal-finance --target acme --as user_ana {_SKIP} --out skip.plan.json"),
-            _run("apply skip.plan.json"),
+            run(f"plan personal-finance --target acme --as user_ana {_SKIP} --out skip.plan.json"),
+            run("apply skip.plan.json"),
         ),
         'psql "$RECONCILE_DATABASE_URL" -c "SELECT organization_id, slug, '
         'managed_by_template_agent_id FROM entity_types ORDER BY 1, 2"',
@@ -150,7 +121,7 @@ STEPS: Final = (
                 WHERE organization_id = 'org_acme' AND slug = 'goal';
                 """,
             ),
-            _run(
+            run(
                 "plan personal-finance --target acme --target birch --as user_ana "
                 f"{_SKIP} -detailed-exitcode --out resync.plan.json",
                 Exit.CHANGES,
@@ -169,7 +140,7 @@ STEPS: Final = (
                 WHERE organization_id = 'org_birch' AND slug = 'account';
                 """,
             ),
-            _run("apply resync.plan.json", Exit.STALE),
+            run("apply resync.plan.json", Exit.STALE),
         ),
         "make a new plan, and read it: the edit is in it now",
     ),
@@ -177,12 +148,12 @@ STEPS: Final = (
         "Plan again, read again, apply",
         "The new plan shows birch's edit as what it is: overwritten, if this is applied.",
         (
-            _run(
+            run(
                 "plan personal-finance --target acme --target birch --as user_ana "
                 f"{_SKIP} --out again.plan.json"
             ),
-            _run("apply again.plan.json"),
-            _run(f"plan personal-finance --target acme --target birch --as user_ana {_SKIP}"),
+            run("apply again.plan.json"),
+            run(f"plan personal-finance --target acme --target birch --as user_ana {_SKIP}"),
         ),
         "reconcile kinds   (which tables, which columns, whose they are)",
     ),
@@ -209,8 +180,8 @@ STEPS: Final = (
                 WHERE organization_id = 'org_birch' AND slug = 'bills_due';
                 """,
             ),
-            _run("plan personal-finance --target birch --as user_ben --out version.plan.json"),
-            _run("apply version.plan.json"),
+            run("plan personal-finance --target birch --as user_ben --out version.plan.json"),
+            run("apply version.plan.json"),
         ),
         "reconcile show version.plan.json --verbose   (the whole prompt)",
     ),
@@ -226,11 +197,11 @@ STEPS: Final = (
                 WHERE organization_id = 'org_acme' AND slug = 'large_transaction';
                 """,
             ),
-            _run(
+            run(
                 f"plan personal-finance --target acme --as user_ana {_SKIP} "
                 "--out archived.plan.json"
             ),
-            _run("apply archived.plan.json"),
+            run("apply archived.plan.json"),
         ),
         "reconcile show archived.plan.json --format markdown",
     ),
@@ -248,11 +219,11 @@ STEPS: Final = (
                 "The template's people publish their version 2 of budget_overrun.",
                 _publish("budget_overrun", 2, "Says it kindly.", "household", "family"),
             ),
-            _run(
+            run(
                 f"plan personal-finance --target acme --as user_ana {_SKIP} --out own.plan.json",
                 Exit.CONFLICTS,
             ),
-            _run(
+            run(
                 f"plan personal-finance --target acme --as user_ana {_SKIP} "
                 "--skip watcher_version.budget_overrun/2"
             ),
@@ -264,7 +235,7 @@ STEPS: Final = (
         "One classifier belongs to an entity, main-account. Birch had none, so it was deferred; "
         "now that there is one, it arrives.",
         (
-            _run("plan personal-finance --target birch --as user_ben --out missing.plan.json"),
+            run("plan personal-finance --target birch --as user_ben --out missing.plan.json"),
             Meanwhile(
                 "In birch, somebody enters the main account.",
                 """
@@ -273,10 +244,11 @@ STEPS: Final = (
                 FROM entity_types WHERE organization_id = 'org_birch' AND slug = 'account';
                 """,
             ),
-            _run("plan personal-finance --target birch --as user_ben --out arrives.plan.json"),
-            _run("apply arrives.plan.json"),
-            _run("plan personal-finance --target birch --as user_ben"),
+            run("plan personal-finance --target birch --as user_ben --out arrives.plan.json"),
+            run("apply arrives.plan.json"),
+            run("plan personal-finance --target birch --as user_ben"),
         ),
         "reconcile kinds   (what belongs to what, and in which order it is written)",
     ),
+    *ENDING,
 )
