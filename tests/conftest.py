@@ -4,6 +4,8 @@ pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.world",
     "tests.fixtures.publisher",
+    "tests.fixtures.vocabulary",
+    "tests.fixtures.cut",
     "tests.fixtures.golden",
     "tests.fixtures.embedded",
 ]

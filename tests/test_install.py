@@ -143,6 +143,7 @@ def test_nobody_else_is_touched(world: World) -> None:
     assert {table: rows for table, rows in new.items() if rows} == {
         "public.agents": 1,
         f"{plain}types": acme["entity_type"],
+        f"{plain}type_audit": acme["entity_type"],
         f"{plain}relationship_types": acme["relationship_type"],
         f"{plain}relationship_type_rules": acme["relationship_rule"],
         "public.view_templates": acme["view_template"],

@@ -100,7 +100,7 @@ def _edited(edit: Callable[[dict[str, Any]], object]) -> str:
             lambda plan: plan["changes"][1]["values"].update(name=Number("1.5")),
             r"changes\[1\].values.name: ",
         ),
-        (lambda plan: plan["changes"].append({"action": "explode"}), r"changes\[7\]: .*explode"),
+        (lambda plan: plan["changes"].append({"action": "explode"}), r"changes\[\d+\]: .*explode"),
         (
             lambda plan: plan["conflicts"][0].update(address="no address"),
             r"conflicts\[0\].address: .*write kind.key",

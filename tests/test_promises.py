@@ -205,6 +205,7 @@ def test_what_the_tenant_deleted_of_one_template_another_may_install(shared_worl
         shared_world.insert("agents", id=f"a_{public}", organization_id=public, name="Shop")
         shared_world.insert("entity_types", slug="a", name="A", organization_id=public)
     shared_world.apply(shared_world.plan(target, template=publics[0]))
+    shared_world.sql("DELETE FROM entity_type_audit")
     shared_world.sql("DELETE FROM entity_types WHERE organization_id = %s", target)
     kept = shared_world.plan(target, template=publics[0])
     assert [note.about for note in kept.notes] == ["deleted_by_tenant"]

@@ -152,6 +152,7 @@ class Town:
                 run(f"UPDATE {table} SET name = %s {at}", value, where, slug)
             case ("kill", _, table, slug, how):
                 deaths = DEATHS[table]
+                self.world.sql("DELETE FROM entity_type_audit")
                 run(f"{deaths[how % len(deaths)].format(table)} {at}", where, slug)
             case ("inverse", _, slug, other):
                 run(INVERSE, other, where, slug)

@@ -27,7 +27,7 @@ INSTALLED = [
     "tracking columns on event_classifiers",
     "tracking columns on watchers",
     "tracking columns on view_templates",
-    "ledger (schema reconcile), version 1",
+    "ledger (schema reconcile), version 2",
 ]
 
 
@@ -218,11 +218,11 @@ def test_a_database_that_is_not_initialised_or_is_ahead(real: World) -> None:
     assert "reconcile init" in caught.value.hint
     assert library.init(real.dsn) == [f"tracking columns on {RELATIONS}"]
     assert plan(real).conflicts == ()
-    real.sql("UPDATE reconcile.setting SET value = '2' WHERE name = 'ledger_version'")
+    real.sql("UPDATE reconcile.setting SET value = '99' WHERE name = 'ledger_version'")
     for call in (lambda: plan(real), lambda: library.init(real.dsn)):
         with pytest.raises(NotInitialisedError) as caught:
             call()
-        assert "the ledger has version 2, and this" in caught.value.message
+        assert "the ledger has version 99, and this" in caught.value.message
         assert "use a newer release" in caught.value.hint.lower()
 
 

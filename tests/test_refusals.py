@@ -52,7 +52,7 @@ def test_a_row_that_the_tenant_wrote(shared_world: World) -> None:
         "--adopt entity_type.transaction   (the template's values win)",
         "--skip entity_type.transaction   (the template's row is left out)",
         "This plan cannot be applied until the conflict is resolved.",
-        "reconcile plan personal-finance --target acme --as user_ana ...",
+        "reconcile plan personal-finance --target acme --as user_ana",
     )
 
 

@@ -181,6 +181,7 @@ def test_what_hangs_on_a_skipped_row_is_left_out_too(birch: World) -> None:
 @pytest.mark.parametrize("how", ["UPDATE {} SET deleted_at = now()", "DELETE FROM {}"])
 def test_what_left_the_template_is_noted_and_stays(birch: World, how: str) -> None:
     for table, slug in ((TYPES, "vehicle"), (RELATIONS, "limits")):
+        birch.sql("DELETE FROM entity_type_audit")
         birch.sql(f"{how.format(table)} WHERE organization_id = '{HOME}' AND slug = '{slug}'")
     before = versions(birch)
     plan = birch.plan("birch")
@@ -209,6 +210,7 @@ def test_what_the_tenant_deleted_stays_deleted_and_the_rest_arrives(
     owns = row_id(birch, RELATIONS, "owns")
     vehicles = f"relationship_type_id = {owns} AND target_entity_type_slug = 'vehicle'"
     birch.sql(f"{row.format(RULES)} WHERE {vehicles}")
+    birch.sql("DELETE FROM entity_type_audit")
     birch.sql(f"{row.format(TYPES)} WHERE id = {row_id(birch, TYPES, 'goal')}")
     birch.sql(f"{relationship.format(RELATIONS)} WHERE id = {row_id(birch, RELATIONS, 'limits')}")
     for slug in ("account", "goal"):

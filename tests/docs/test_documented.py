@@ -16,6 +16,7 @@ from reconciler.kinds.order import draw
 from reconciler.model.change import Change
 from reconciler.model.conflict import Conflict
 from reconciler.model.note import Note
+from reconciler.model.status import Condition, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,6 +63,12 @@ def test_every_command_is_explained() -> None:
 @pytest.mark.parametrize("code", list(Exit), ids=lambda code: code.name)
 def test_every_exit_code_is_explained(code: Exit) -> None:
     assert re.search(rf"^\| {code.value} `{code.name}` \|", section("Exit codes"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("condition", get_args(Condition))
+def test_every_condition_of_an_installation_is_explained(condition: Condition) -> None:
+    (code,) = re.findall(rf"^\| `{condition}` \| .* \| (\d) \|$", section("Status"), re.MULTILINE)
+    assert int(code) == exit_code({condition: 1})
 
 
 def test_no_name_is_explained_that_does_not_exist() -> None:

@@ -11,7 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.model.address import Address
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+# No text in PostgreSQL holds a NUL.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 KEYS = st.lists(TEXT, min_size=1, max_size=4).map(tuple)
 HARMLESS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_~.:@+$%/")
 
