@@ -47,7 +47,7 @@ class Leaving:
         self.inside: dict[tuple[Address, str], list[str]] = defaultdict(list)
         for kind, state in self._held():
             self.held[state.address].update(state.organizations)
-            if kind.owner is None and edited(kind, state):
+            if edited(kind, state):
                 self._edited_inside(kind, state)
 
     def orphans(self, reach: Reach, *, prune: bool) -> None:
@@ -118,14 +118,11 @@ class Leaving:
 
     def _edited_inside(self, kind: Kind, state: State) -> None:
         """An edit of a part goes with the row that it belongs to, so it is told of that one."""
-        address: Address | None = state.address
-        while address and (parent := parent_of(kind, address)) is not None:
-            kind, address = self.told.kinds[parent.kind], parent
-            if kind.owner is not None or kind.installs:
-                break
-        for organization in state.organizations:
-            if address:
-                self.inside[address, organization].append(str(state.address))
+        parent = parent_of(kind, state.address)
+        while parent is not None and self.told.kinds[parent.kind].mirrored:
+            for organization in state.organizations:
+                self.inside[parent, organization].append(str(state.address))
+            parent = parent_of(self.told.kinds[parent.kind], parent)
 
     def _undecided(self, kind: Kind, state: State) -> frozenset[str]:
         """The organisations in which nothing is decided yet: a person may have released the row,

@@ -43,6 +43,7 @@ class Undoing:
         for use in told.snapshot.uses:
             self.uses[use.address, use.organization][use.table] = use.rows
         self.gone: dict[Address, set[str]] = defaultdict(set)
+        self.back: dict[Address, set[str]] = defaultdict(set)
 
     def add(self, changes: Sequence[Change]) -> None:
         """Turn inverted changes into what the plan says of them, parents first."""
@@ -59,6 +60,13 @@ class Undoing:
         for state in states:
             targets = left & frozenset(state.organizations)
             left -= targets
+            parent = parent_of(self.told.kinds[change.address.kind], change.address)
+            back = targets & self.back[parent] if parent else frozenset()
+            if back and state.situation == "detached":
+                # What it belongs to comes back, too.
+                yield state.model_copy(update={"situation": "live"}), back
+                self.back[change.address] |= back
+                targets -= back
             if targets:
                 yield state, targets
 
@@ -175,6 +183,7 @@ class Undoing:
                 **_now(change, state, differing(have, wanted)),
             )
             self.told.change(restore)
+            self.back[address].update(there)
 
     def _rewrite(
         self,
