@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
@@ -165,6 +165,3 @@ def _pattern(action: Action, text: str) -> Pattern:
         )
     glob = ".*".join(re.escape(part) for part in key.split("*"))
     return Pattern(action, text, kind, re.compile(glob), reason, keep=bare != text)
-
-
-ACTIONS: Final[tuple[Action, ...]] = get_args(Action)

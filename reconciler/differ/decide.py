@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from reconciler.differ.ownership import Ownership, Verdict
 from reconciler.differ.references import Reach
@@ -73,11 +73,6 @@ class Decision:
         if verdict is None:
             return replace(self, resolution=resolution)
         return replace(self, resolution=resolution, verdict=verdict, asked=True)
-
-    def ids(self, organizations: Iterable[str]) -> tuple[str, ...]:
-        """The ids of the rows in these organisations."""
-        known = dict(zip(self.state.organizations, self.state.ids, strict=True))
-        return tuple(known[one] for one in organizations)
 
 
 def decide(
@@ -194,20 +189,11 @@ def _beneath(kind: Kind, states: list[State], reach: Reach) -> list[State]:
         back = here & reach.restored[parent] if state.situation == "detached" else frozenset()
         reach.restored[state.address] |= back
         lost = here - new - back if state.situation == "detached" else frozenset()
-        found.append(_of(state, here - new - back - lost))
-        found.append(_of(state, back, situation="live"))
-        found.append(_of(state, new | lost, situation="absent", ledger=None, ids=(), values=None))
+        found.append(state.within(here - new - back - lost))
+        found.append(state.within(back, situation="live"))
+        gone = {"situation": "absent", "ledger": None, "ids": (), "values": None}
+        found.append(state.within(new | lost, **gone))
     return [state for state in found if state.organizations]
-
-
-def _of(state: State, organizations: frozenset[str], **changes: Any) -> State:
-    """The state of some of its organisations."""
-    if len(organizations) == len(state.organizations) and not changes:
-        return state
-    known = dict(zip(state.organizations, state.ids, strict=False))
-    here = tuple(sorted(organizations))
-    ids = tuple(known[one] for one in here) if known else ()
-    return state.model_copy(update={"organizations": here, "ids": ids, **changes})
 
 
 def _defer(row: Row, states: Iterable[State], reach: Reach) -> None:

@@ -29,7 +29,6 @@ from reconciler.model.change import (
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import RowOwner
-from reconciler.model.value import Values
 
 # What may become of a row where this is the inverse of what was applied to it.
 _INSTEAD: Final[dict[str, frozenset[str]]] = {
@@ -50,12 +49,7 @@ def _inverse(change: Change, kind: Kind) -> Change:
             before = {one.name: values[one.name] for one in kind.compared if one.name in values}
             return Retire(address=address, targets=targets, ids=ids, before=before, created=values)
         case Retire(created=None):
-            return Restore(
-                address=change.address,
-                targets=change.targets,
-                ids=change.ids,
-                **_turned(change),
-            )
+            return Restore(ids=change.ids, **_turned(change))
         case Retire(address=address, targets=targets, created=values, ids=ids):
             return Create(
                 address=address,
@@ -64,54 +58,26 @@ def _inverse(change: Change, kind: Kind) -> Change:
                 ids=ids if kind.mint is not None else (),
             )
         case Restore():
-            return Retire(
-                address=change.address,
-                targets=change.targets,
-                ids=change.ids,
-                **_turned(change),
-            )
+            return Retire(ids=change.ids, **_turned(change))
         case Update():
-            return Update(
-                address=change.address,
-                targets=change.targets,
-                **_turned(change),
-            )
+            return Update(**_turned(change))
         case Adopt():
-            return Release(
-                address=change.address,
-                targets=change.targets,
-                because="undone",
-                to=change.owner,
-                **_turned(change),
-            )
+            return Release(because="undone", to=change.owner, **_turned(change))
         case Release():
-            return Adopt(
-                address=change.address,
-                targets=change.targets,
-                owner=change.to,
-                **_turned(change),
-            )
+            return Adopt(owner=change.to, **_turned(change))
         case Move():
-            return Move(
-                address=change.source,
-                targets=change.targets,
-                source=change.address,
-                **_turned(change),
-            )
+            return Move(**{**_turned(change), "address": change.source, "source": change.address})
         case _:
             assert_never(change)
 
 
-def after(before: Values, fields: Iterable[FieldChange]) -> Values:
-    """What the compared columns hold once the fields are changed."""
-    return {**before, **{field.column: field.after for field in fields}}
-
-
 def _turned(change: Rewrite) -> dict[str, Any]:
-    """What all of them have: values, and what the ledger knew, and is to know again."""
+    """What all of them have: whose, which values, and what the ledger knew and is to know again."""
     changed = {field.column for field in change.fields}
     return {
-        "before": after(change.before, change.fields),
+        "address": change.address,
+        "targets": change.targets,
+        "before": change.after,
         "fields": _back(change.fields),
         "kept": {
             **{name: value for name, value in change.kept.items() if name not in changed},
@@ -163,7 +129,7 @@ def _takes_back(change: Change, inverse: Change, kind: Kind, asked: Collection[s
         return False
     if isinstance(change, Create):
         return isinstance(inverse, Create) and change.values == inverse.values
-    left = inverse.values if isinstance(inverse, Create) else after(inverse.before, inverse.fields)
+    left = inverse.values if isinstance(inverse, Create) else inverse.after
     if any(one.column not in left or left[one.column] != one.after for one in change.fields):
         return False
     if isinstance(change, Restore) or isinstance(inverse, Create):

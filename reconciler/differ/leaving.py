@@ -23,7 +23,6 @@ from reconciler.differ.told import Told, in_order, remaining
 from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
 from reconciler.model.change import FieldChange, Release, Retire
-from reconciler.model.conflict import Ambiguous, InUse
 from reconciler.model.kind import Kind
 from reconciler.model.note import NoBase, Orphaned, WithParent
 from reconciler.model.snapshot import Heir, State
@@ -37,9 +36,10 @@ class Leaving:
 
     def __init__(self, told: Told) -> None:
         self.told = told
-        self.uses: dict[tuple[Address, str], dict[str, int]] = defaultdict(dict)
-        for use in told.snapshot.uses:
-            self.uses[use.address, use.organization][use.table] = use.rows
+        self.doubled: dict[Address, set[str]] = defaultdict(set)
+        for state in told.snapshot.states:
+            if state.situation == "ambiguous":
+                self.doubled[state.address].update(state.organizations)
         self.gone: dict[Address, set[str]] = defaultdict(set)
         self.stays: dict[Address, set[str]] = defaultdict(set)
         self.given: dict[tuple[Address, str], tuple[_Because, Heir | None]] = {}
@@ -108,13 +108,8 @@ class Leaving:
 
     def _doubled(self) -> None:
         """What stands twice is not known well enough to be retired."""
-        for state in self.told.snapshot.states:
-            if state.situation == "ambiguous":
-                found = [
-                    Ambiguous(address=state.address, target=target, where="target")
-                    for target in state.organizations
-                ]
-                self.told.report(state.address, found)
+        for address, organizations in self.doubled.items():
+            self.told.ambiguous(address, organizations)
 
     def _edited_inside(self, kind: Kind, state: State) -> None:
         """An edit of a part goes with the row that it belongs to, so it is told of that one."""
@@ -131,19 +126,14 @@ class Leaving:
         address, organizations = state.address, frozenset(state.organizations)
         parent = parent_of(kind, address)
         if kind.owner is not None and self.told.asked(address, "release"):
-            used = {one for one in organizations if self.uses.get((address, one))}
+            used = self.told.used(address, organizations)
             only_used = self.told.resolutions[address].reason == "in_use"
             given = organizations & used if only_used else organizations
             self._give(state, given, "asked")
             organizations -= given
         if kind.owner is None and parent is not None:
             organizations -= self.gone[parent]
-        doubled = (
-            one.organizations
-            for one in self.told.snapshot.states
-            if one.situation == "ambiguous" and one.address == address
-        )
-        return organizations.difference(*doubled)
+        return organizations - self.doubled[address]
 
     def _with_parent(
         self, state: State, parent: Address, organizations: frozenset[str]
@@ -167,15 +157,9 @@ class Leaving:
         return organizations - stays - foreign - {one for one, _ in given}
 
     def _prune(self, kind: Kind, state: State, organizations: frozenset[str]) -> None:
-        used = {one for one in organizations if self.uses.get((state.address, one))}
+        used = self.told.used(state.address, organizations)
         self.stays[state.address] |= used
-        self.told.report(
-            state.address,
-            [
-                InUse(address=state.address, target=one, uses=self.uses[state.address, one])
-                for one in in_order(used)
-            ],
-        )
+        self.told.in_use(state.address, used)
         here = edited(kind, state)
         parts: dict[tuple[str, ...], set[str]] = defaultdict(set)
         for one in organizations - used:
@@ -193,7 +177,7 @@ class Leaving:
         for heir, targets in _grouped(heirs):
             self._give(state, targets, "handed_over", heir, _handed_over(kind, state, heir))
         rest = organizations - heirs.keys()
-        used = {one for one in rest if self.uses.get((state.address, one))}
+        used = self.told.used(state.address, rest)
         if keep_rows:
             self._give(state, rest, "asked")
         elif not kind.retired:
@@ -240,11 +224,10 @@ class Leaving:
         if targets and kind.owner is not None and kind.compared and state.base is None:
             self.told.notes.append(NoBase(address=state.address, targets=targets))
         if targets:
-            known = dict(zip(state.organizations, state.ids, strict=True))
             retire = Retire(
                 address=state.address,
                 targets=targets,
-                ids=tuple(known[one] for one in targets),
+                ids=state.ids_in(targets),
                 before=state.values or {},
                 edited=edited,
                 **remaining(state),

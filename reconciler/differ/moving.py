@@ -54,7 +54,7 @@ def renamed(
         return snapshot, {}
     states: list[State] = []
     for state in snapshot.states:
-        for part in renaming.states([state]):
+        for part in renaming.states(state):
             there = renaming.names.get(part.organizations[0], ())
             if part.address != state.address:
                 row = rows.get(part.address)
@@ -85,7 +85,7 @@ def named_back(
     renaming = Renaming(kinds, found)
     states: list[State] = []
     for state in snapshot.states:
-        for part in renaming.states([state]):
+        for part in renaming.states(state):
             there = renaming.names.get(part.organizations[0], ())
             if part.address != state.address or not _new(part.address, there, kinds):
                 states.append(part)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.differ.compare import change as field_change
 from reconciler.model.address import Address
-from reconciler.model.change import Change, Create, Predecessor, Update
+from reconciler.model.change import Change, Create, Predecessor, Update, for_targets
 from reconciler.model.kind import Kind
 from reconciler.model.note import KeptEdit, Note
 from reconciler.model.snapshot import Snapshot, State
@@ -97,15 +97,8 @@ def _created(one: Create, versions: Versions) -> Iterator[Change]:
             groups.append((predecessor, [target]))
         else:
             same.append(target)
-    ids = dict(zip(one.targets, one.ids, strict=False))
     for predecessor, targets in groups:
-        yield one.model_copy(
-            update={
-                "targets": tuple(targets),
-                "ids": tuple(ids[target] for target in targets if target in ids),
-                "predecessor": predecessor,
-            }
-        )
+        yield for_targets(one, targets).model_copy(update={"predecessor": predecessor})
 
 
 def _against(address: Address, old: Values, new: Values) -> Predecessor:

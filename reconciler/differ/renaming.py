@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from reconciler.kinds.order import key_width
 from reconciler.model.address import Address
-from reconciler.model.change import Change, Create, FieldChange, Move
+from reconciler.model.change import Change, Create, FieldChange, Move, for_targets
 from reconciler.model.kind import Kind
 from reconciler.model.snapshot import State
 from reconciler.model.value import Ref, Value, Values
@@ -47,32 +48,24 @@ class Renaming:
         """Values whose references go by the new names."""
         return {column: self._value(value, names) for column, value in values.items()}
 
-    def states(self, states: Iterable[State], *, addresses: bool = True) -> Iterator[State]:
-        """States by the new names; or only what they refer to, without `addresses`."""
-        for state in states:
-            for names, organizations in self._apart(state.organizations):
-                if not names:
-                    yield (
-                        state
-                        if len(organizations) == len(state.organizations)
-                        else _of(state, organizations)
-                    )
-                    continue
-                yield _of(state, organizations).model_copy(
-                    update={
-                        "address": self.address(state.address, names)
-                        if addresses
-                        else state.address,
-                        "values": state.values and self.values(state.values, names),
-                        "base": state.base and self.values(state.base, names),
-                    }
-                )
+    def states(self, state: State) -> Iterator[State]:
+        """A state by the new names, apart for the organisations in which something is renamed."""
+        for names, organizations in self._apart(state.organizations):
+            changes: dict[str, Any] = {}
+            if names:
+                changes = {
+                    "address": self.address(state.address, names),
+                    "values": state.values and self.values(state.values, names),
+                    "base": state.base and self.values(state.base, names),
+                }
+            yield state.within(organizations, **changes)
 
     def changes(self, changes: Iterable[Change]) -> Iterator[Change]:
         """Changes by the new names, each apart for the targets in which something is renamed."""
         for change in changes:
             for names, targets in self._apart(change.targets):
-                yield self._change(_for(change, targets), names) if names else _for(change, targets)
+                part = for_targets(change, targets)
+                yield self._change(part, names) if names else part
 
     def _change(self, change: Change, names: Names) -> Change:
         update: dict[str, object] = {}
@@ -81,6 +74,7 @@ class Renaming:
         else:
             update["before"] = self.values(change.before, names)
             update["kept"] = self.values(change.kept, names)
+            update["bases"] = self.values(change.bases, names)
             update["fields"] = tuple(self._field(field, names) for field in change.fields)
             if (created := getattr(change, "created", None)) is not None:
                 update["created"] = self.values(created, names)
@@ -109,22 +103,3 @@ class Renaming:
         for organization in organizations:
             found[self.names.get(organization, ())].add(organization)
         return [(names, frozenset(some)) for names, some in found.items()]
-
-
-def _of(state: State, organizations: frozenset[str]) -> State:
-    known = dict(zip(state.organizations, state.ids, strict=False))
-    here = tuple(sorted(organizations))
-    ids = tuple(known[one] for one in here) if known else ()
-    return state.model_copy(update={"organizations": here, "ids": ids})
-
-
-def _for(change: Change, targets: frozenset[str]) -> Change:
-    if len(targets) == len(change.targets):
-        return change
-    ids = getattr(change, "ids", ())
-    known = dict(zip(change.targets, ids, strict=False))
-    there = tuple(sorted(targets))
-    update: dict[str, object] = {"targets": there}
-    if ids:
-        update["ids"] = tuple(known[one] for one in there)
-    return change.model_copy(update=update)

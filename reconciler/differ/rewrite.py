@@ -84,7 +84,7 @@ def rewrite(builder: Builder, decision: Decision, group: Group) -> None:
         told.change(Adopt(targets=targets, owner=state.owner, **same))
         return
     if decision.verdict == "restore":
-        told.change(Restore(targets=targets, ids=decision.ids(targets), **same))
+        told.change(Restore(targets=targets, ids=state.ids_in(targets), **same))
         return
     for source, renamed in _apart(builder, address, targets):
         if source is not None:

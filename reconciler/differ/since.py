@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.differ.compare import change as field_change
-from reconciler.differ.invert import after
 from reconciler.differ.ownership import Ownership
 from reconciler.differ.renaming import Renaming
 from reconciler.differ.told import Told, in_order
@@ -50,7 +49,7 @@ class Since:
         if isinstance(change, Create | Restore) or state.situation != "live":
             return False
         have: Values = state.values or {}
-        wanted = after(change.before, change.fields)
+        wanted = change.after
         if any(have.get(name) != value for name, value in wanted.items() if name in have):
             return False
         owner = state.owner.agent if state.owner else None

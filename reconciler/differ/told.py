@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.differ.inside import suspects
 from reconciler.model.address import Address
 from reconciler.model.change import Change, FieldChange, Release, Retire
-from reconciler.model.conflict import Conflict
+from reconciler.model.conflict import Ambiguous, Conflict, InUse
 from reconciler.model.kind import Kind
 from reconciler.model.note import DeletedByTenant, NeedlessFlag, Note, Skipped
 from reconciler.model.plan import Resolution
@@ -29,6 +30,29 @@ class Told:
         self.conflicts: list[Conflict] = []
         self.notes: list[Note] = []
         self.resolved: set[Address] = set()
+        self.uses: dict[tuple[Address, str], dict[str, int]] = defaultdict(dict)
+        for use in snapshot.uses:
+            self.uses[use.address, use.organization][use.table] = use.rows
+
+    def used(self, address: Address, organizations: Iterable[str]) -> frozenset[str]:
+        """Those of the organisations in which something uses the row."""
+        return frozenset(one for one in organizations if self.uses.get((address, one)))
+
+    def in_use(self, address: Address, organizations: Iterable[str]) -> None:
+        """A row that is used cannot be retired."""
+        found = [
+            InUse(address=address, target=one, uses=self.uses[address, one])
+            for one in in_order(organizations)
+        ]
+        self.report(address, found)
+
+    def ambiguous(self, address: Address, organizations: Iterable[str]) -> None:
+        """Of rows that stand twice nobody knows which is meant."""
+        found = [
+            Ambiguous(address=address, target=one, where="target")
+            for one in in_order(organizations)
+        ]
+        self.report(address, found)
 
     def change(self, change: Change) -> None:
         """A change, with what is suspect about the SQL that it writes."""

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, assert_never
 
-from reconciler.differ.invert import after
 from reconciler.differ.renaming import Renaming
 from reconciler.differ.since import Since, differing, writable
 from reconciler.differ.told import Told, in_order, remaining
@@ -22,8 +21,9 @@ from reconciler.model.change import (
     Restore,
     Retire,
     Update,
+    for_targets,
 )
-from reconciler.model.conflict import Ambiguous, Conflict, InUse, Irreversible
+from reconciler.model.conflict import Irreversible
 from reconciler.model.kind import Kind
 from reconciler.model.note import DeletedByTenant, HistoryStays
 from reconciler.model.snapshot import Standing, State
@@ -39,9 +39,6 @@ class Undoing:
         for state in told.snapshot.states:
             self.states[state.address].append(state)
         self.since = Since(told, revision, self.states, renaming)
-        self.uses: dict[tuple[Address, str], dict[str, int]] = defaultdict(dict)
-        for use in told.snapshot.uses:
-            self.uses[use.address, use.organization][use.table] = use.rows
         self.gone: dict[Address, set[str]] = defaultdict(set)
         self.back: dict[Address, set[str]] = defaultdict(set)
 
@@ -72,11 +69,7 @@ class Undoing:
 
     def _undo(self, kind: Kind, change: Change, state: State, targets: frozenset[str]) -> None:
         if state.situation == "ambiguous":
-            doubled = [
-                Ambiguous(address=state.address, target=one, where="target")
-                for one in in_order(targets)
-            ]
-            self.told.report(state.address, doubled)
+            self.told.ambiguous(state.address, targets)
             return
         if self.since.done(change, state):
             return
@@ -111,15 +104,11 @@ class Undoing:
         if not kind.retired:
             self._give(state, targets, address, "lasting")
             return
-        used = {one for one in targets if self.uses.get((address, one)) and not kind.installs}
-        conflicts: list[Conflict] = [
-            InUse(address=address, target=one, uses=self.uses[address, one])
-            for one in in_order(used)
-        ]
-        if conflicts and kind.owner is not None and self.told.asked(address, "release"):
+        used = frozenset() if kind.installs else self.told.used(address, targets)
+        if used and kind.owner is not None and self.told.asked(address, "release"):
             self._give(state, used, address, "asked")
         else:
-            self.told.report(address, conflicts)
+            self.told.in_use(address, used)
         targets -= used
         self.gone[address] |= targets
         self._tell(change, state, targets, since)
@@ -148,7 +137,7 @@ class Undoing:
     ) -> None:
         address = change.address
         wanted = (
-            after(change.before, change.fields)
+            change.after
             if isinstance(change, Restore)
             else {
                 column.name: change.values[column.name]
@@ -163,22 +152,17 @@ class Undoing:
                 self.since.conflict(address, targets, "there", state)
         elif state.situation == "absent":
             if isinstance(change, Create) and state.ledger in (None, "retired"):
-                known = dict(zip(change.targets, change.ids, strict=False))
-                there = in_order(targets)
-                ids = tuple(known[one] for one in there if one in known)
-                again = change.model_copy(update={"targets": there, "ids": ids})
-                self.told.change(again)
+                self.told.change(for_targets(change, targets))
             else:
                 self.since.conflict(address, targets, "gone", state)
         elif state.ledger != _was(change) or not state.revivable:
             self.since.conflict(address, targets, "gone", state)
         else:
-            known = dict(zip(state.organizations, state.ids, strict=True))
             there = in_order(targets)
             restore = Restore(
                 address=address,
                 targets=there,
-                ids=tuple(known[one] for one in there),
+                ids=state.ids_in(there),
                 becomes=change.becomes if isinstance(change, Restore) else None,
                 **_now(change, state, differing(have, wanted)),
             )
@@ -240,8 +224,7 @@ class Undoing:
         there = in_order(targets)
         update = {"targets": there, **_now(change, state, fields)}
         if isinstance(change, Retire):
-            known = dict(zip(state.organizations, state.ids, strict=True))
-            update["ids"] = tuple(known[one] for one in there)
+            update["ids"] = state.ids_in(there)
             update["edited"] = tuple(sorted(edited))
         self.told.change(change.model_copy(update=update))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -79,6 +80,11 @@ class _Rewrite(Noun):
     becomes: Standing | None = None
     bases: Values = Field(default_factory=dict)
 
+    @property
+    def after(self) -> Values:
+        """What the compared columns hold once the fields are changed."""
+        return {**self.before, **{field.column: field.after for field in self.fields}}
+
 
 class Update(_Rewrite):
     """A managed row whose compared columns differ."""
@@ -150,3 +156,13 @@ Rewrite = Update | Adopt | Restore | Release | Retire | Move
 Change = Annotated[
     Create | Update | Adopt | Restore | Release | Retire | Move, Field(discriminator="action")
 ]
+
+
+def for_targets(change: Change, targets: Iterable[str]) -> Change:
+    """The change for some of its targets, with the ids of the rows there."""
+    there = tuple(sorted(targets))
+    update: dict[str, object] = {"targets": there}
+    if isinstance(change, Create | Restore | Retire) and change.ids:
+        known = dict(zip(change.targets, change.ids, strict=True))
+        update["ids"] = tuple(known[one] for one in there)
+    return change.model_copy(update=update)

@@ -7,7 +7,8 @@ in the same state are one `State`.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -135,6 +136,18 @@ class State(Noun):
     revivable: bool = False
     orphan: bool = False
     author: Author | None = None
+
+    def ids_in(self, organizations: Iterable[str]) -> tuple[str, ...]:
+        """The ids of the rows in these organisations, in their order; none where none is there."""
+        known = dict(zip(self.organizations, self.ids, strict=False))
+        return tuple(known[one] for one in organizations) if known else ()
+
+    def within(self, organizations: frozenset[str], **changes: Any) -> State:
+        """The same in some of its organisations, with what is otherwise there."""
+        if len(organizations) == len(self.organizations) and not changes:
+            return self
+        here = tuple(sorted(organizations))
+        return self.model_copy(update={"organizations": here, "ids": self.ids_in(here), **changes})
 
 
 class Collision(Noun):

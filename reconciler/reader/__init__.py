@@ -25,7 +25,7 @@ from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.plan import Plan, Request
 from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
 from reconciler.queries import inside
-from reconciler.reader.answers import About, ask, ask_held, ask_placed, template_rows
+from reconciler.reader.answers import About, ask, ask_doubled, ask_held, ask_placed, template_rows
 from reconciler.reader.closer import Places, count_uses, look, places_of
 from reconciler.reader.decode import fingerprint
 from reconciler.sql.asking import Asking, asking
@@ -194,7 +194,7 @@ class _Reading:
     def _doubled(self, places: Places) -> list[State]:
         """Those of the addresses that stand twice somewhere."""
         wanted = {address for _, address in places}
-        doubled, _ = ask_held(self.connection, self.opening, self.asked, self.about)
+        doubled = ask_doubled(self.connection, self.opening, self.asked, self.about, wanted)
         return [state for state in doubled if state.address in wanted]
 
     def _uses(self, places: Places) -> tuple[Use, ...]:

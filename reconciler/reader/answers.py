@@ -139,6 +139,28 @@ def ask_placed(
     return tuple(found)
 
 
+def ask_doubled(
+    connection: Connection,
+    opening: Opening,
+    asked: Asking,
+    about: About,
+    addresses: Iterable[Address],
+) -> list[State]:
+    """What stands twice, of the kinds of these addresses."""
+    wanted = {address.kind for address in addresses}
+    twins = [
+        (kind, statement)
+        for kind, (_, statement, _) in zip(opening.kinds, asked.targets, strict=True)
+        if kind.name in wanted
+    ]
+    answers = about.ask(connection, [statement for _, statement in twins])
+    return [
+        state
+        for (kind, _), answer in zip(twins, answers, strict=True)
+        for state in grouped(kind, answer, "ambiguous")
+    ]
+
+
 def ask_held(
     connection: Connection, opening: Opening, asked: Asking, about: About
 ) -> tuple[list[State], list[State]]:

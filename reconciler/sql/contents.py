@@ -128,7 +128,7 @@ def after(change: AnyChange) -> Values:
     """What the columns will be: all of them for a new row, the compared ones otherwise."""
     if isinstance(change, Create):
         return change.values
-    return {**change.before, **{field.column: field.after for field in change.fields}}
+    return change.after
 
 
 def referred(change: AnyChange, column_name: str) -> Address | None:

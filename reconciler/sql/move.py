@@ -28,6 +28,7 @@ from reconciler.sql.tree import (
     is_null,
     is_ours,
     is_true,
+    left,
     name,
     table,
 )
@@ -65,14 +66,7 @@ def not_there(moves: Contents, agent: str, organization: str) -> Statement:
         )
     else:
         place = column("p", "organization_id")
-        tree = tree.join(
-            exp.Join(
-                this=placement(kind, keys, place, "l")[0],
-                on=placement(kind, keys, place, "l")[1],
-                side="LEFT",
-            ),
-            copy=False,
-        )
+        tree = tree.join(left(*placement(kind, keys, place, "l")), copy=False)
         ours = is_placed(kind, keys, place, as_text(found), column("l", "row_id"))
     wrong = any_of((is_null(found), exp.not_(is_true(ours), copy=False)))
     tree = tree.select(column("p", "organization_id"), column("p", "content"), copy=False).where(

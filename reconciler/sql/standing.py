@@ -46,18 +46,24 @@ def standing(
     return Statement(f"look at {kind.name} rows", tree, asked.taken())
 
 
+def listed(
+    names: Sequence[str], asked: Parameters, places: Sequence[tuple[str, Address]]
+) -> exp.Unnest:
+    """`unnest(...) AS g (organization_id, k1, ...)`: places as rows; `names` are the keys'."""
+    columns = [
+        ("organization_id", asked.add([organization for organization, _ in places], "text[]"))
+    ]
+    columns += [
+        (text, asked.add([address.key[place] for _, address in places], "text[]"))
+        for place, text in enumerate(names)
+    ]
+    return unnest("g", columns)
+
+
 def _rest(
     questions: Questions, kind: Kind, asked: Parameters, places: Sequence[tuple[str, Address]]
 ) -> exp.Select:
     names = questions.sources.key_names(kind)
-    keys = [address.key for _, address in places]
-    listed = [
-        ("organization_id", asked.add([organization for organization, _ in places], "text[]"))
-    ]
-    listed += [
-        (text, asked.add([key[place] for key in keys], "text[]"))
-        for place, text in enumerate(names)
-    ]
     organization = column("g", "organization_id")
     wanted = [column("g", text) for text in names]
     this_row = equal(column("p", "row_id"), column("h", "row_id"))
@@ -66,7 +72,7 @@ def _rest(
     live = all_of((column("h", "live"), column("h", "attached")))
     return (
         exp.select(*told(kind, organization, wanted, asked, revision=True), copy=False)
-        .from_(unnest("g", listed), copy=False)
+        .from_(listed(names, asked, places), copy=False)
         .join(
             left(
                 table("reconcile", "placement", "p"),

@@ -14,6 +14,7 @@ from reconciler.kinds.predicate import parse_predicate
 from reconciler.model.address import Address
 from reconciler.model.kind import Dependent, Kind
 from reconciler.sql.source import Source, Sources
+from reconciler.sql.standing import listed
 from reconciler.sql.tree import (
     Blank,
     Parameters,
@@ -27,7 +28,6 @@ from reconciler.sql.tree import (
     is_true,
     literal,
     table,
-    unnest,
     with_alias,
 )
 
@@ -98,14 +98,6 @@ def _at(
 ) -> tuple[Source, exp.Select]:
     """The live rows `x` of a part that belong to the rows at these places `g`."""
     names = sources.key_names(kind)
-    keys = [address.key for _, address in places]
-    listed = [
-        ("organization_id", asked.add([organization for organization, _ in places], "text[]"))
-    ]
-    listed += [
-        (text, asked.add([key[place] for key in keys], "text[]"))
-        for place, text in enumerate(names)
-    ]
     source = sources.rows(part, "x", "target")
     scope = source.scope
     if not part.mirrored and kind.scope and source.joins:
@@ -117,7 +109,7 @@ def _at(
             *(equal(key, column("g", text)) for key, text in zip(source.keys, names, strict=False)),
         )
     )
-    tree = source.select().join(inner(unnest("g", listed), here), copy=False)
+    tree = source.select().join(inner(listed(names, asked, places), here), copy=False)
     return source, tree.where(source.live, copy=False)
 
 
