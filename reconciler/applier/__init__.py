@@ -175,9 +175,9 @@ class _Apply:
         rows = sum(len(change.targets) for change in self.plan.changes)
         ((*_, now),) = run(self.connection, [Fixed(_SETTINGS, (self.lock_timeout, rows))])[0]
         self.now = datetime.fromtimestamp(float(now), UTC)
-        self._run([record.enter(self.targets)])
-        self._run([record.lock(self.targets)])
-        return self._run([record.find(self.plan.plan_id)])[0]
+        new = [one.organization.id for one in self.plan.targets if one.revision is None]
+        batch = [record.enter(new)] if new else []
+        return self._run([*batch, record.lock(self.targets), record.find(self.plan.plan_id)])[-1]
 
     def _first(self, script: Script) -> None:
         """Rename, and bring back, if that is still possible as the plan saw it."""

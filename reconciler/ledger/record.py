@@ -47,7 +47,7 @@ _ADVANCE: Final = _parsed(
 
 
 def enter(targets: list[str]) -> Statement:
-    """Make sure that each target has a row to lock."""
+    """Make sure that each of these targets has a row to lock."""
     return Statement("know the targets", _ENTER, (targets,))
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 # Python's own stack ends near a thousand; a plan must be safe to write, read and show.
@@ -70,6 +71,12 @@ def too_deep(text: str) -> bool:
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
+@lru_cache(maxsize=1024)
+def _ordered(keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """An object's keys in canonical order, each with its text: the same few come over and over."""
+    return tuple((key, f"{_quoted(key)}: ") for key in sorted(keys, key=_key_order))
+
+
 def canonical(value: Any) -> str:
     """Write a parsed value (or one of plain str, bool, int, None, dict, list) as canonical text."""
     parts: list[str] = []
@@ -86,38 +93,39 @@ def _key_order(key: str) -> tuple[int, bytes]:
 
 
 def _write(value: Any, parts: list[str]) -> None:
-    match value:
-        case Number():
-            parts.append(value)
-        case str():
-            parts.append(_quoted(value))
-        case None:
-            parts.append("null")
-        case bool():
-            parts.append("true" if value else "false")
-        case int():
-            parts.append(str(value))
-        case Mapping():
-            parts.append("{")
-            for index, key in enumerate(sorted(value, key=_key_order)):
-                if index:
-                    parts.append(", ")
-                parts.append(_quoted(key))
-                parts.append(": ")
-                _write(value[key], parts)
-            parts.append("}")
-        case Sequence() if all(type(item) is str for item in value):
-            # Ten thousand targets are listed in every change.
-            parts.append("[" + ", ".join(map(_quoted, value)) + "]")
-        case Sequence():
-            parts.append("[")
-            for index, item in enumerate(value):
-                if index:
-                    parts.append(", ")
-                _write(item, parts)
-            parts.append("]")
-        case _:
-            raise TypeError(f"{type(value).__name__} has no JSON form here")
+    # By the exact type where that will do: a plan for ten thousand targets has a million values.
+    kind = type(value)
+    if kind is str:
+        parts.append(_quoted(value))
+    elif kind is Number:
+        parts.append(value)
+    elif value is None:
+        parts.append("null")
+    elif kind is bool:
+        parts.append("true" if value else "false")
+    elif kind is int:
+        parts.append(str(value))
+    elif isinstance(value, str):
+        parts.append(_quoted(value))
+    elif isinstance(value, Mapping):
+        opening = "{"
+        for key, quoted in _ordered(tuple(value)):
+            parts.append(opening + quoted)
+            _write(value[key], parts)
+            opening = ", "
+        parts.append("}" if value else "{}")
+    elif isinstance(value, Sequence) and all(type(item) is str for item in value):
+        # Ten thousand targets are listed in every change.
+        parts.append("[" + ", ".join(map(_quoted, value)) + "]")
+    elif isinstance(value, Sequence):
+        opening = "["
+        for item in value:
+            parts.append(opening)
+            _write(item, parts)
+            opening = ", "
+        parts.append("]")
+    else:
+        raise TypeError(f"{kind.__name__} has no JSON form here")
 
 
 def pretty(value: Any, indent: str = "") -> str:
