@@ -16,7 +16,7 @@ TAGS = ("managed_by_template_agent_id", "source_template_org_id", "updated_at", 
 @pytest.fixture
 def settlers(shared_world: World) -> Settlers:
     """Acme wrote a type, a relationship type, a classifier and a watcher of its own before."""
-    settlers = Settlers(shared_world, install=False)
+    settlers = Settlers.found(shared_world)
     for address in (TYPE, RELATION, CLASSIFIER, WATCHER):
         kind, slug = address.split(".")
         settlers.live("add", "acme", kind, slug, "two", True)

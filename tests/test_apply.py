@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -25,7 +24,7 @@ from reconciler.errors import (
     SchemaMismatchError,
     StalePlanError,
 )
-from tests.fixtures.world import World, _copy
+from tests.fixtures.world import World, copied, prepared
 
 HOME, TENANT = "org_public_finance", "org_birch"
 TYPES, RELATIONS = "entity_types", "entity_relationship_types"
@@ -39,27 +38,25 @@ NEW_RULE = (
 
 
 @pytest.fixture(scope="module")
-def moved_database(server: Server, seeded: str) -> Iterator[str]:
+def moved_database(server: Server, birch_database: str) -> Iterator[str]:
     """To copy from: the template is installed in birch, and has changed since."""
-    name = f"moved_{uuid4().hex[:8]}"
-    dsn = server.create_database(name, template=seeded)
-    library.apply(dsn, library.plan(dsn, "agent_pf", ["birch"], actor="user_ana"))
-    with psycopg.connect(dsn) as connection:
-        changed = f"SET description = 'As reviewed' WHERE organization_id = '{HOME}' AND slug"
-        connection.execute(f"UPDATE {TYPES} {changed} = ANY(%s)", (list(EDITED),))
-        connection.execute(f"UPDATE {RELATIONS} {changed} IN ('limits', 'owns')")
-        connection.execute("UPDATE agents SET description = 'As reviewed' WHERE id = 'agent_pf'")
-        new = f"INSERT INTO {TYPES} (organization_id, slug, name) VALUES (%s, 'allowance', 'New')"
-        connection.execute(new, (HOME,))
-        connection.execute(NEW_RULE, ("limits", HOME))
-    yield name
-    server.drop_database(name)
+    with prepared(server, birch_database, _publish) as name:
+        yield name
+
+
+def _publish(world: World) -> None:
+    changed = f"SET description = 'As reviewed' WHERE organization_id = '{HOME}' AND slug"
+    world.sql(f"UPDATE {TYPES} {changed} = ANY(%s)", list(EDITED))
+    world.sql(f"UPDATE {RELATIONS} {changed} IN ('limits', 'owns')")
+    world.sql("UPDATE agents SET description = 'As reviewed' WHERE id = 'agent_pf'")
+    world.insert(TYPES, organization_id=HOME, slug="allowance", name="New")
+    world.sql(NEW_RULE, "limits", HOME)
 
 
 @pytest.fixture
 def moved(server: Server, moved_database: str) -> Iterator[World]:
     """A world with something to apply in birch."""
-    yield from _copy(server, moved_database)
+    yield from copied(server, moved_database)
 
 
 def state(world: World) -> dict[str, list[tuple[Any, ...]]]:

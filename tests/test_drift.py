@@ -14,18 +14,17 @@ HERE = "organization_id = 'org_birch'"
 
 
 @pytest.fixture
-def drifted(world: World) -> World:
+def drifted(birch: World) -> World:
     """An installation in which people edited, retired and renamed what they were given."""
-    world.install("birch", skip=[])
-    world.sql(f"UPDATE entity_types SET description = 'Ours' WHERE {HERE} AND slug = 'bill'")
-    world.sql(
+    birch.sql(f"UPDATE entity_types SET description = 'Ours' WHERE {HERE} AND slug = 'bill'")
+    birch.sql(
         "UPDATE entity_types SET metadata_schema = metadata_schema || '{\"ours\": 1.10}' "
         f"WHERE {HERE} AND slug = 'loan'"
     )
-    world.sql(f"UPDATE agents SET name = 'Penny' WHERE {HERE}")
-    world.sql(f"UPDATE watchers SET version = 9 WHERE {HERE} AND slug = 'bills_due'")
-    world.sql(f"UPDATE entity_types SET deleted_at = now() WHERE {HERE} AND slug = 'goal'")
-    return world
+    birch.sql(f"UPDATE agents SET name = 'Penny' WHERE {HERE}")
+    birch.sql(f"UPDATE watchers SET version = 9 WHERE {HERE} AND slug = 'bills_due'")
+    birch.sql(f"UPDATE entity_types SET deleted_at = now() WHERE {HERE} AND slug = 'goal'")
+    return birch
 
 
 def told(plan: Plan) -> list[tuple[str, str, str]]:
@@ -94,14 +93,13 @@ def test_what_is_the_same_in_many_targets_is_said_once(world: World) -> None:
     )
 
 
-def test_nothing_drifted_by_being_applied(world: World) -> None:
-    world.install("birch", skip=[])
-    world.sql("UPDATE agents SET description = 'New' WHERE id = 'agent_pf'")
-    world.apply(world.plan("birch"))
-    plan = world.plan("birch", refresh_only=True)
+def test_nothing_drifted_by_being_applied(birch: World) -> None:
+    birch.sql("UPDATE agents SET description = 'New' WHERE id = 'agent_pf'")
+    birch.apply(birch.plan("birch"))
+    plan = birch.plan("birch", refresh_only=True)
     assert (plan.drift, plan.notes) == ((), ())
-    world.sql(f"UPDATE agents SET name = 'Penny' WHERE {HERE}")
-    assert told(world.plan("birch", show_drift=True)) == [EXPECTED[0]]
+    birch.sql(f"UPDATE agents SET name = 'Penny' WHERE {HERE}")
+    assert told(birch.plan("birch", show_drift=True)) == [EXPECTED[0]]
 
 
 def test_hostile_text_in_what_drifted_is_escaped(drifted: World) -> None:

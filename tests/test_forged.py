@@ -63,35 +63,32 @@ def templates(world: World, *agents: str) -> None:
 class TestUndo:
     """What an undo does, is the inverse of what was applied, and nothing else."""
 
-    def test_other_values(self, world: World) -> None:
-        world.install("birch", skip=[])
-        world.sql(f"UPDATE entity_types SET name = 'New' WHERE {PUBLISHED} AND slug = 'goal'")
-        plan = undo(world, world.apply(world.plan("birch")).revision)
+    def test_other_values(self, birch: World) -> None:
+        birch.sql(f"UPDATE entity_types SET name = 'New' WHERE {PUBLISHED} AND slug = 'goal'")
+        plan = undo(birch, birch.apply(birch.plan("birch")).revision)
         (change,) = plan.changes
         (field,) = change.fields  # type: ignore[union-attr]
         bad = other(change, fields=(field.model_copy(update={"after": "hacked"}),))
         with pytest.raises(InvalidPlanError, match="never done"):
-            world.apply(forged(plan, [bad]))
-        assert world.apply(plan).status == "applied"
+            birch.apply(forged(plan, [bad]))
+        assert birch.apply(plan).status == "applied"
 
-    def test_another_column(self, world: World) -> None:
-        world.install("birch", skip=[])
-        world.sql(f"UPDATE entity_types SET name = 'New' WHERE {PUBLISHED} AND slug = 'goal'")
-        plan = undo(world, world.apply(world.plan("birch")).revision)
+    def test_another_column(self, birch: World) -> None:
+        birch.sql(f"UPDATE entity_types SET name = 'New' WHERE {PUBLISHED} AND slug = 'goal'")
+        plan = undo(birch, birch.apply(birch.plan("birch")).revision)
         (change,) = plan.changes
         was = change.before["color"]  # type: ignore[union-attr]
         bad = other(change, fields=(FieldChange(column="color", before=was, after="hacked"),))
         with pytest.raises(InvalidPlanError, match="never done"):
-            world.apply(forged(plan, [bad]))
+            birch.apply(forged(plan, [bad]))
 
-    def test_a_released_row_that_the_tenant_has_edited(self, world: World) -> None:
-        world.install("birch", skip=[])
-        number = world.apply(world.plan("birch", release=["entity_type.goal"])).revision
-        world.sql(f"UPDATE entity_types SET name = 'Own' WHERE {BIRCH} AND slug = 'goal'")
-        plan = undo(world, number, adopt=["entity_type.goal"])
+    def test_a_released_row_that_the_tenant_has_edited(self, birch: World) -> None:
+        number = birch.apply(birch.plan("birch", release=["entity_type.goal"])).revision
+        birch.sql(f"UPDATE entity_types SET name = 'Own' WHERE {BIRCH} AND slug = 'goal'")
+        plan = undo(birch, number, adopt=["entity_type.goal"])
         with pytest.raises(InvalidPlanError, match="never done"):
-            world.apply(forged(plan, resolutions=()))
-        assert world.apply(plan).status == "applied"
+            birch.apply(forged(plan, resolutions=()))
+        assert birch.apply(plan).status == "applied"
 
     def test_to_another_owner(self, world: World) -> None:
         world.insert("entity_types", slug="zz", name="zz", organization_id="org_public_finance")
@@ -105,83 +102,76 @@ class TestUndo:
         with pytest.raises(InvalidPlanError, match="never done"):
             world.apply(forged(plan, [bad]))
 
-    def test_an_adoption_from_another_owner(self, world: World) -> None:
-        world.install("birch", skip=[])
-        plan = undo(world, world.apply(world.plan("birch", release=["entity_type.goal"])).revision)
+    def test_an_adoption_from_another_owner(self, birch: World) -> None:
+        plan = undo(birch, birch.apply(birch.plan("birch", release=["entity_type.goal"])).revision)
         (change,) = plan.changes
-        world.sql(
+        birch.sql(
             "UPDATE entity_types SET managed_by_template_agent_id = 'agent_other', "
             f"source_template_org_id = 'org_other' WHERE {BIRCH} AND slug = 'goal'"
         )
         bad = other(change, owner=RowOwner(agent="agent_other", organization="org_other"))
         with pytest.raises(InvalidPlanError, match="never done"):
-            world.apply(forged(plan, [bad]))
+            birch.apply(forged(plan, [bad]))
 
-    def test_of_another_template(self, world: World) -> None:
-        world.install("birch", skip=[])
-        world.insert("entity_types", slug="zz", name="n", organization_id="org_public_finance")
-        plan = undo(world, world.apply(world.plan("birch")).revision)
-        templates(world, "agent_t1")
-        world.insert("entity_types", slug="zz", name="n", organization_id="org_tt")
-        world.apply(world.plan("birch", template="agent_t1", take=["entity_type.zz"]))
+    def test_of_another_template(self, birch: World) -> None:
+        birch.insert("entity_types", slug="zz", name="n", organization_id="org_public_finance")
+        plan = undo(birch, birch.apply(birch.plan("birch")).revision)
+        templates(birch, "agent_t1")
+        birch.insert("entity_types", slug="zz", name="n", organization_id="org_tt")
+        birch.apply(birch.plan("birch", template="agent_t1", take=["entity_type.zz"]))
         home = plan.template.organization.model_copy(update={"id": "org_tt"})
         update = {"agent_id": "agent_t1", "organization": home}
         bad = plan.model_copy(update={"template": plan.template.model_copy(update=update)})
         with pytest.raises(InvalidPlanError, match="never done"):
-            world.apply(bad.identified())
+            birch.apply(bad.identified())
 
-    def test_of_no_revision(self, world: World) -> None:
-        world.install("birch", skip=[])
-        number = world.apply(world.plan("birch", release=["entity_type.goal"])).revision
-        plan = undo(world, number)
+    def test_of_no_revision(self, birch: World) -> None:
+        number = birch.apply(birch.plan("birch", release=["entity_type.goal"])).revision
+        plan = undo(birch, number)
         with pytest.raises(InvalidPlanError, match="does not say which revision"):
-            world.apply(forged(plan, revision=None))
+            birch.apply(forged(plan, revision=None))
 
 
 class TestRestore:
     """What comes back is ours, and was retired by a plan, unless somebody asked for it."""
 
-    def test_the_tenants_own_agent(self, world: World) -> None:
-        world.install("birch", skip=[])
-        world.apply(world.plan("birch", destroy=True))
+    def test_the_tenants_own_agent(self, birch: World) -> None:
+        birch.apply(birch.plan("birch", destroy=True))
         own = {"organization_id": "org_birch", "name": "Mine", "description": "own"}
-        world.insert("agents", id="agent_mine", **own)
-        plan = world.plan("birch")
+        birch.insert("agents", id="agent_mine", **own)
+        plan = birch.plan("birch")
         field = FieldChange(column="description", before="own", after="hacked")
         update = {"ids": ("agent_mine",), "before": {"description": "own"}, "fields": (field,)}
         changes = [
             other(one, **update) if one.address.kind == "agent" else one for one in plan.changes
         ]
         with pytest.raises(StalePlanError, match="was not retired by a plan"):
-            world.apply(forged(plan, changes))
-        assert world.apply(plan).status == "applied"
+            birch.apply(forged(plan, changes))
+        assert birch.apply(plan).status == "applied"
 
-    def test_nobody_asked_for_it(self, world: World) -> None:
-        world.install("birch", skip=[])
-        world.sql(f"UPDATE entity_types SET deleted_at = now() WHERE {BIRCH} AND slug = 'goal'")
-        plan = world.plan("birch", restore=["entity_type.goal"])
+    def test_nobody_asked_for_it(self, birch: World) -> None:
+        birch.sql(f"UPDATE entity_types SET deleted_at = now() WHERE {BIRCH} AND slug = 'goal'")
+        plan = birch.plan("birch", restore=["entity_type.goal"])
         with pytest.raises(StalePlanError, match="was not retired by a plan"):
-            world.apply(forged(plan, resolutions=()))
-        assert world.apply(plan).status == "applied"
+            birch.apply(forged(plan, resolutions=()))
+        assert birch.apply(plan).status == "applied"
 
-    def test_another_dead_row(self, world: World) -> None:
-        world.install("birch", skip=[])
+    def test_another_dead_row(self, birch: World) -> None:
         old = {"organization_id": "org_birch", "deleted_at": "2026-01-01"}
-        identity = world.insert("entity_types", slug="old", name="o", **old)
-        world.sql(f"UPDATE entity_types SET deleted_at = now() WHERE {BIRCH} AND slug = 'goal'")
-        world.sql("UPDATE entity_types SET slug = 'goal' WHERE id = %s", identity)
-        plan = world.plan("birch", restore=["entity_type.goal"])
+        identity = birch.insert("entity_types", slug="old", name="o", **old)
+        birch.sql(f"UPDATE entity_types SET deleted_at = now() WHERE {BIRCH} AND slug = 'goal'")
+        birch.sql("UPDATE entity_types SET slug = 'goal' WHERE id = %s", identity)
+        plan = birch.plan("birch", restore=["entity_type.goal"])
         (change,) = plan.changes
         with pytest.raises(StalePlanError):
-            world.apply(forged(plan, [other(change, ids=(str(identity),))]))
+            birch.apply(forged(plan, [other(change, ids=(str(identity),))]))
 
-    def test_of_another_dead_row_the_ledger_says_nothing(self, world: World) -> None:
+    def test_of_another_dead_row_the_ledger_says_nothing(self, birch: World) -> None:
         """A rule was retired by a plan; the tenant deleted it, and has a dead one of its own."""
-        world.install("birch", skip=[])
-        ((kind,),) = world.sql(
+        ((kind,),) = birch.sql(
             f"SELECT id FROM entity_relationship_types WHERE {PUBLISHED} AND slug = 'owns'"
         )
-        ((source, target),) = world.sql(
+        ((source, target),) = birch.sql(
             "SELECT source_entity_type_slug, target_entity_type_slug "
             "FROM entity_relationship_type_rules WHERE relationship_type_id = %s "
             "ORDER BY id LIMIT 1",
@@ -190,25 +180,25 @@ class TestRestore:
         rule = "relationship_type_id = %s AND source_entity_type_slug = %s "
         rule += "AND target_entity_type_slug = %s"
         table = "entity_relationship_type_rules"
-        world.sql(f"UPDATE {table} SET deleted_at = now() WHERE {rule}", kind, source, target)
-        world.apply(world.plan("birch", prune=True))
-        world.sql(f"UPDATE {table} SET deleted_at = NULL WHERE {rule}", kind, source, target)
-        ((own,),) = world.sql(
+        birch.sql(f"UPDATE {table} SET deleted_at = now() WHERE {rule}", kind, source, target)
+        birch.apply(birch.plan("birch", prune=True))
+        birch.sql(f"UPDATE {table} SET deleted_at = NULL WHERE {rule}", kind, source, target)
+        ((own,),) = birch.sql(
             f"SELECT id FROM entity_relationship_types WHERE {BIRCH} AND slug = 'owns'"
         )
-        world.sql(f"DELETE FROM {table} WHERE {rule}", own, source, target)
-        world.insert(
+        birch.sql(f"DELETE FROM {table} WHERE {rule}", own, source, target)
+        birch.insert(
             table,
             relationship_type_id=own,
             source_entity_type_slug=source,
             target_entity_type_slug=target,
             deleted_at="2026-01-01",
         )
-        plan = world.plan("birch")
+        plan = birch.plan("birch")
         assert "restore" not in [one.action for one in plan.changes]
         if plan.changes:
-            world.apply(plan)
-        again = world.plan("birch")
+            birch.apply(plan)
+        again = birch.plan("birch")
         assert again.empty or again.conflicts
 
 
@@ -221,13 +211,12 @@ class TestWhatAModeMayDo:
             world.apply(forged(plan, mode="refresh"))
 
     @pytest.mark.parametrize("mode", ["sync", "release", "destroy"])
-    def test_a_row_is_given_to_nobody_else(self, world: World, mode: str) -> None:
-        world.install("birch", skip=[])
-        plan = world.plan("birch", release=["entity_type.goal"])
+    def test_a_row_is_given_to_nobody_else(self, birch: World, mode: str) -> None:
+        plan = birch.plan("birch", release=["entity_type.goal"])
         (change,) = plan.changes
         bad = other(change, to=RowOwner(agent="agent_evil", organization="org_evil"))
         with pytest.raises(InvalidPlanError, match="cannot inherit"):
-            world.apply(forged(plan, [bad], mode=mode))
+            birch.apply(forged(plan, [bad], mode=mode))
 
     def test_only_templates_of_the_same_organisation_inherit(self, world: World) -> None:
         templates(world, "agent_t1", "agent_t2")
@@ -267,16 +256,15 @@ def test_who_inherits_must_still_be_there(world: World) -> None:
 
 
 def test_what_a_row_belongs_to_stays_as_it_was_checked(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    birch: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rule is brought back; what it belongs to cannot be released before it is written."""
-    world.install("birch", skip=[])
-    world.sql(
+    birch.sql(
         "INSERT INTO entity_relationship_type_rules (relationship_type_id, "
         "source_entity_type_slug, target_entity_type_slug) SELECT id, 'goal', 'goal' "
         f"FROM entity_relationship_types WHERE {PUBLISHED} AND slug = 'owns'"
     )
-    plan = world.plan("birch")
+    plan = birch.plan("birch")
     assert [one.address.kind for one in plan.changes] == ["relationship_rule"]
     release = (
         "UPDATE entity_relationship_types SET managed_by_template_agent_id = NULL, "
@@ -287,7 +275,7 @@ def test_what_a_row_belongs_to_stays_as_it_was_checked(
 
     def meanwhile(work: Any, *given: Any) -> bool:
         found = verify(work, *given)
-        with psycopg.connect(world.dsn, autocommit=True) as platform:
+        with psycopg.connect(birch.dsn, autocommit=True) as platform:
             platform.execute("SET lock_timeout = '200ms'")
             try:
                 platform.execute(release)
@@ -296,32 +284,31 @@ def test_what_a_row_belongs_to_stays_as_it_was_checked(
         return found
 
     monkeypatch.setattr(applier._Apply, "_verify", meanwhile)
-    assert world.apply(plan).status == "applied"
+    assert birch.apply(plan).status == "applied"
     assert stopped == ["waits"]
 
 
-def test_an_undo_points_at_the_tenants_own_version_again(world: World) -> None:
-    world.install("birch", skip=[])
-    ((columns,),) = world.sql(
+def test_an_undo_points_at_the_tenants_own_version_again(birch: World) -> None:
+    ((columns,),) = birch.sql(
         "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns "
         "WHERE table_name = 'watcher_versions' AND column_name NOT IN ('id', 'version')"
     )
     for where, number in ((BIRCH, 9), (PUBLISHED, 4)):
-        ((watcher,),) = world.sql(f"SELECT id FROM watchers WHERE {where} AND slug = 'bills_due'")
-        ((version,),) = world.sql(
+        ((watcher,),) = birch.sql(f"SELECT id FROM watchers WHERE {where} AND slug = 'bills_due'")
+        ((version,),) = birch.sql(
             f"INSERT INTO watcher_versions (version, {columns}) SELECT {number}, {columns} "
             "FROM watcher_versions WHERE watcher_id = %s AND version = 3 RETURNING id",
             watcher,
         )
-        world.sql(
+        birch.sql(
             "UPDATE watchers SET version = %s, current_version_id = %s WHERE id = %s",
             number,
             version,
             watcher,
         )
-    revision = world.apply(world.plan("birch", adopt=["watcher.bills_due"])).revision
+    revision = birch.apply(birch.plan("birch", adopt=["watcher.bills_due"])).revision
     current = f"SELECT v.version FROM watchers w JOIN watcher_versions v ON v.id = \
 w.current_version_id WHERE w.{BIRCH} AND w.slug = 'bills_due'"
-    assert world.sql(current) == [(4,)]
-    world.apply(undo(world, revision))
-    assert world.sql(current) == [(9,)]
+    assert birch.sql(current) == [(4,)]
+    birch.apply(undo(birch, revision))
+    assert birch.sql(current) == [(9,)]

@@ -16,24 +16,35 @@ from psycopg.conninfo import make_conninfo
 import reconciler
 from reconciler import library, planfile, published
 from reconciler.cli import main
+from reconciler.database.embedded import Server
 from reconciler.errors import NotFoundError, PlanFileError, ReconcilerError
 from reconciler.model.plan import Plan
 from reconciler.render import render
-from tests.fixtures.world import World
+from tests.fixtures.world import World, copied, prepared
 
 TYPES = "entity_types"
 
 
+@pytest.fixture(scope="module")
+def lived_database(server: Server, seeded: str) -> Iterator[str]:
+    """To copy from: a ledger with some history."""
+    with prepared(server, seeded, _live) as name:
+        yield name
+
+
 @pytest.fixture
-def lived(world: World) -> World:
+def lived(server: Server, lived_database: str) -> Iterator[World]:
     """Three revisions: an install into two, a sync of one, and one by an operator."""
+    yield from copied(server, lived_database)
+
+
+def _live(world: World) -> None:
     world.install("acme", "birch")
     world.sql(f"UPDATE {TYPES} SET color = 'New' WHERE organization_id = 'org_public_finance'")
     world.install("birch")
     world.sql("INSERT INTO reconcile.setting VALUES ('operator_user', 'user_ana')")
     world.sql("UPDATE reconcile.setting SET value = current_user WHERE name = 'operator_role'")
     world.install("acme", actor=None)
-    return world
 
 
 @pytest.fixture

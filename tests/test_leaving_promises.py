@@ -12,16 +12,10 @@ from reconciler.errors import InvalidPlanError, NotAuthorisedError, StalePlanErr
 from reconciler.model.change import Adopt, Release, Restore, Retire, Update
 from reconciler.model.plan import Plan
 from tests.fixtures.settlers import CLASSIFIER, RELATION, TYPE, WATCHER, Settlers, said, settled
-from tests.fixtures.world import World
 from tests.test_races import at_once
 
 LEDGER = ("content", "placement", "revision")
 Settle = Callable[[Settlers], Any]
-
-
-@pytest.fixture
-def settlers(shared_world: World) -> Settlers:
-    return Settlers(shared_world)
 
 
 def written(settlers: Settlers) -> object:
@@ -158,12 +152,11 @@ def test_an_uninstall_and_a_sync_at_once_do_not_mix(settlers: Settlers) -> None:
     settled(settlers.plan(destroy=True))
 
 
-def test_an_operator_may_do_all_of_it(world: World) -> None:
-    settlers = Settlers(world)
+def test_an_operator_may_do_all_of_it(settlers: Settlers) -> None:
     with pytest.raises(NotAuthorisedError):
         settlers.plan(destroy=True, actor=None)
-    ((me,),) = world.sql("SELECT current_user::text")
-    world.sql("UPDATE reconcile.setting SET value = %s WHERE name = 'operator_role'", me)
+    ((me,),) = settlers.sql("SELECT current_user::text")
+    settlers.sql("UPDATE reconcile.setting SET value = %s WHERE name = 'operator_role'", me)
     before = settlers.photo()
     done = settlers.do(settlers.acme, settlers.bob, destroy=True, release=[TYPE], actor=None)
     undo = settlers.undo(done.revision, actor=None)

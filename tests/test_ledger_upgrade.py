@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,7 +18,7 @@ from reconciler.database.opening import LEDGER_VERSION
 from reconciler.demo.seed import create_tables
 from reconciler.errors import NotInitialisedError
 from reconciler.model.revision import Revision
-from tests.fixtures.world import World
+from tests.fixtures.world import World, copied, prepared
 
 LEDGER = Path(__file__).parents[1] / "schemas" / "ledger"
 VERSION = "SELECT value FROM reconcile.setting WHERE name = 'ledger_version'"
@@ -41,14 +42,24 @@ def told(world: World) -> tuple[Revision, ...]:
     return library.history(world.dsn)
 
 
+@pytest.fixture(scope="module")
+def older_database(server: Server, seeded: str) -> Iterator[str]:
+    """To copy from: a ledger of the first version."""
+    with prepared(server, seeded, _live) as name:
+        yield name
+
+
 @pytest.fixture
-def older(world: World) -> World:
+def older(server: Server, older_database: str) -> Iterator[World]:
     """A world whose ledger is of the first version, and tells of two revisions."""
+    yield from copied(server, older_database)
+
+
+def _live(world: World) -> None:
     world.install("acme", "birch")
     world.sql("UPDATE entity_types SET color = 'New' WHERE organization_id = 'org_public_finance'")
     world.install("birch")
     world.connection.execute(migration("0002.down.sql"))
-    return world
 
 
 def everything(world: World) -> dict[str, list[tuple[Any, ...]]]:

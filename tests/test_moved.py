@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler import library, planfile
+from reconciler.database.embedded import Server
 from reconciler.errors import ReconcilerError, RefusedError, StalePlanError
 from reconciler.model.plan import Plan
-from tests.fixtures.world import World
+from tests.fixtures.world import World, copied, prepared
 from tests.test_releases import TYPES_BY_SLUG
 
 PUBLISHED = "organization_id = 'org_public_finance'"
@@ -27,13 +29,29 @@ KINDS = {
 }
 
 
-@pytest.fixture
-def moved(world: World, tmp_path: Path) -> Path:
-    """Two installations, a template in which four rows got another name, and the file for it."""
+@pytest.fixture(scope="module")
+def renamed_database(server: Server, seeded: str) -> Iterator[str]:
+    """To copy from: two installations, and a template in which four rows got another name."""
+    with prepared(server, seeded, _rename) as name:
+        yield name
+
+
+def _rename(world: World) -> None:
     world.install("acme")
     world.install("birch")
     for table, (old, new) in RENAMED.items():
         world.sql(f"UPDATE {table} SET slug = %s WHERE {PUBLISHED} AND slug = %s", new, old)
+
+
+@pytest.fixture
+def world(server: Server, renamed_database: str) -> Iterator[World]:
+    """A copy of it."""
+    yield from copied(server, renamed_database)
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Path:
+    """The file that says so."""
     return declared(
         tmp_path, *((f"{KINDS[t]}.{a}", f"{KINDS[t]}.{b}") for t, (a, b) in RENAMED.items())
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from reconciler.model.change import Retire
 from tests.fixtures.settlers import (
     CLASSIFIER,
@@ -19,12 +17,6 @@ from tests.fixtures.settlers import (
     said,
     settled,
 )
-from tests.fixtures.world import World
-
-
-@pytest.fixture
-def settlers(shared_world: World) -> Settlers:
-    return Settlers(shared_world)
 
 
 def apart(settlers: Settlers) -> None:

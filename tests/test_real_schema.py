@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from reconciler import library
 from reconciler.database.embedded import Server
 from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
-from tests.fixtures.world import World, _copy
+from tests.fixtures.world import World, copied
 
 DDL = (Path(__file__).parent / "real_schema.sql").read_bytes()
 HOME = "org_garden"
@@ -80,7 +80,7 @@ def _plant(world: World) -> None:
 @pytest.fixture
 def real(server: Server, real_database: str) -> Iterator[World]:
     """A copy of the real database."""
-    yield from _copy(server, real_database)
+    yield from copied(server, real_database)
 
 
 def plan(world: World, **options: Any) -> Any:

@@ -23,15 +23,9 @@ from tests.fixtures.settlers import (
     said,
     settled,
 )
-from tests.fixtures.world import World
 
 TAGS = ("managed_by_template_agent_id", "source_template_org_id", "updated_at", "updated_by")
 OWNED = [TYPE, VIEW, WATCHER, CLASSIFIER, SORTER, RELATION]
-
-
-@pytest.fixture
-def settlers(shared_world: World) -> Settlers:
-    return Settlers(shared_world)
 
 
 @pytest.mark.parametrize("address", OWNED)

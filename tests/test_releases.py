@@ -12,7 +12,7 @@ from reconciler import library
 from reconciler.database.embedded import Server
 from reconciler.model.plan import Plan
 from reconciler.render import render
-from tests.fixtures.world import TRACKED, World, _copy, notes, shipped
+from tests.fixtures.world import TRACKED, World, copied, notes, shipped
 from tests.test_real_schema import DDL, HOME, _plant, plan
 
 PLOT = "org_plot"
@@ -95,7 +95,7 @@ def sort(world: World, slug: str, version: int) -> None:
 @pytest.fixture
 def grown(server: Server, grown_database: str) -> Iterator[World]:
     """A copy of it."""
-    yield from _copy(server, grown_database)
+    yield from copied(server, grown_database)
 
 
 def created(made: Plan) -> list[str]:

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from uuid import uuid4
-
 import pytest
 
-from reconciler import library
-from reconciler.database.embedded import Server
 from reconciler.errors import ReconcilerError
 from reconciler.model.change import FieldChange
 from reconciler.model.plan import Plan
-from tests.fixtures.world import TRACKED, World, _copy, notes
+from tests.fixtures.world import TRACKED, World, notes
 
 HOME, TENANT = "org_public_finance", "org_birch"
 TYPES, RELATIONS = "entity_types", "entity_relationship_types"
 RULES = "entity_relationship_type_rules"
 Versions = dict[tuple[str, str], str]
-
-
-@pytest.fixture(scope="module")
-def installed_database(server: Server, seeded: str) -> Iterator[str]:
-    """The seeded database with the template installed in birch, to copy from."""
-    name = f"installed_{uuid4().hex[:8]}"
-    dsn = server.create_database(name, template=seeded)
-    library.apply(dsn, library.plan(dsn, "agent_pf", ["birch"], actor="user_ana"))
-    yield name
-    server.drop_database(name)
-
-
-@pytest.fixture
-def birch(server: Server, installed_database: str) -> Iterator[World]:
-    """A world in which birch has the template."""
-    yield from _copy(server, installed_database)
 
 
 def edit(world: World, table: str, slug: str, column: str, to: str, at: str = HOME) -> None:

@@ -22,13 +22,8 @@ from tests.fixtures.world import World
 from tests.histories.undoing import hold
 
 
-@pytest.fixture
-def settlers(shared_world: World) -> Settlers:
-    return Settlers(shared_world)
-
-
 def test_an_install_is_undone_and_done_again(shared_world: World) -> None:
-    settlers = Settlers(shared_world, install=False)
+    settlers = Settlers.found(shared_world)
     before = settlers.photo()
     install = settlers.plan()
     done = settlers.apply(install)

@@ -18,14 +18,8 @@ from tests.fixtures.settlers import (
     said,
     settled,
 )
-from tests.fixtures.world import World
 
 T2 = "entity_type.t2"
-
-
-@pytest.fixture
-def settlers(shared_world: World) -> Settlers:
-    return Settlers(shared_world)
 
 
 def ways(plan: Plan) -> dict[str, str]:

@@ -24,12 +24,6 @@ from tests.fixtures.settlers import (
     said,
     settled,
 )
-from tests.fixtures.world import World
-
-
-@pytest.fixture
-def settlers(shared_world: World) -> Settlers:
-    return Settlers(shared_world)
 
 
 def given_away(settlers: Settlers, **options: Any) -> dict[str, str]:
@@ -223,8 +217,7 @@ def forgotten(settlers: Settlers) -> None:
 
 @pytest.mark.parametrize("how", [private, deleted, razed])
 @pytest.mark.parametrize("keep_rows", [True, False])
-def test_an_uninstall_needs_no_template(world: World, how: Any, keep_rows: bool) -> None:
-    settlers = Settlers(world)
+def test_an_uninstall_needs_no_template(settlers: Settlers, how: Any, keep_rows: bool) -> None:
     how(settlers)
     with pytest.raises((NotFoundError, RefusedError)):
         settlers.plan()
@@ -240,8 +233,7 @@ def test_an_uninstall_needs_no_template(world: World, how: Any, keep_rows: bool)
         settled(settlers.plan(who, destroy=True))
 
 
-def test_rows_tell_of_a_template_that_nothing_else_tells_of(world: World) -> None:
-    settlers = Settlers(world)
+def test_rows_tell_of_a_template_that_nothing_else_tells_of(settlers: Settlers) -> None:
     forgotten(settlers)
     plan = settlers.plan(destroy=True)
     # Whose the parts of a row are, only the ledger knew.
