@@ -35,6 +35,7 @@ def plan(
     moved: Path | None = None,
     show_drift: bool = False,
     refresh_only: bool = False,
+    skip_conflicted: bool = False,
     kinds: Path | None = None,
 ) -> Plan:
     """What installing the template into the targets, or re-syncing them, would do.
@@ -49,6 +50,9 @@ def plan(
 
     `destroy` uninstalls instead, and `keep_rows` then gives all rows to the tenant. That, and
     releasing rows, is possible where the template is private or gone, too.
+
+    `skip_conflicted` leaves targets with an unresolved conflict out of the plan, whole, so that it
+    can be applied to the others: they are in its `left_behind`, with their conflicts.
 
     Nothing is written; conflicts are in the plan, not raised.
     Raises NotFoundError, RefusedError, NotAuthorisedError, SchemaMismatchError, KindError...
@@ -69,6 +73,7 @@ def plan(
         drift=show_drift or refresh_only,
         prune=prune,
         keep_rows=keep_rows,
+        skip_conflicted=skip_conflicted,
         moved=renames.load(moved, kind_files.load(kinds)) if moved else (),
         moved_file=str(moved) if moved else None,
     )
@@ -98,13 +103,15 @@ def plan_undo(
     adopt: Sequence[str] = (),
     skip: Sequence[str] = (),
     release: Sequence[str] = (),
+    skip_conflicted: bool = False,
     kinds: Path | None = None,
 ) -> Plan:
     """What takes back a revision, row by row, where its rows are still as it left them.
 
     The flags resolve what was touched since: `adopt` undoes it all the same, `skip` leaves it,
-    and `release` gives away what the tenant uses. Raises NotFoundError where there is no such
-    revision, and what `plan` raises.
+    and `release` gives away what the tenant uses. `skip_conflicted` is as in `plan`.
+
+    Raises NotFoundError where there is no such revision, and what `plan` raises.
     """
     _, applied = past.revision(database, revision)
     request = Request(
@@ -114,6 +121,7 @@ def plan_undo(
         kinds=str(kinds) if kinds else applied.request.kinds,
         mode="undo",
         revision=revision,
+        skip_conflicted=skip_conflicted,
     )
     flags: Flags = {"adopt": adopt, "skip": skip, "release": release}
     with session(database) as connection:
@@ -131,11 +139,13 @@ def _planned(
     snapshot, acting, fitted = reader.read(connection, loaded, request, undoing)
     resolutions, _ = resolving.parse(flags, acting.label, now)
     request = request.model_copy(update={"resolutions": tuple(resolutions)})
-    made = differ.diff(snapshot, fitted, request, acting, now, undoing)
     if patterns:
-        expanded = resolving.expand(patterns, made, resolutions)
+        # What a pattern resolves must not be left behind before it could.
+        everybody = request.model_copy(update={"skip_conflicted": False})
+        first = differ.diff(snapshot, fitted, everybody, acting, now, undoing)
+        expanded = resolving.expand(patterns, first, resolutions)
         request = request.model_copy(update={"resolutions": expanded})
-        made = differ.diff(snapshot, fitted, request, acting, now, undoing)
+    made = differ.diff(snapshot, fitted, request, acting, now, undoing)
     if acting.mode == "operator" and acting.signs_as is None:
         _refuse_operator(made, snapshot)
     return made

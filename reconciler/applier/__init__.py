@@ -70,13 +70,13 @@ def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = 
     OutcomeUnknownError where the connection is lost at COMMIT (see `lost`).
     """
     check(plan, kinds)
-    if plan.conflicts:
-        count = len(plan.conflicts)
+    if plan.blocking:
+        count = len(plan.blocking)
         raise ConflictsError(
             f"the plan has {count} unresolved conflict{'s' if count > 1 else ''}",
             hint="`reconcile show FILE` names each with the commands that would resolve it; "
             "then make a new plan.",
-            conflicts=plan.conflicts,
+            conflicts=plan.blocking,
         )
     if plan.empty:
         return Outcome(status="nothing_to_do", plan_id=plan.plan_id)

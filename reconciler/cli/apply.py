@@ -136,11 +136,11 @@ def _approve(made: Plan, session: Session, *, auto_approve: bool, verbose: bool)
         verbose=verbose,
     )
     streams.note(text)
-    if made.conflicts:
+    if made.blocking:
         raise ConflictsError(
             words.blocked(made),
             hint="Add a flag for each, as shown above.",
-            conflicts=made.conflicts,
+            conflicts=made.blocking,
         )
     if made.empty or auto_approve:
         return

@@ -57,7 +57,7 @@ def plan(
       0  done
       1  error
       2  there are changes (only with -detailed-exitcode)
-      3  there are conflicts
+      3  there are conflicts (with --skip-conflicted: in every target)
     """
     format_ = options.format_of(format_, as_json)
     session.untouched = True
@@ -75,14 +75,14 @@ def plan(
 
 def exit_code(made: Plan, *, detailed: bool) -> Exit:
     """What a plan ends the run with."""
-    if made.conflicts:
+    if made.blocking:
         return Exit.CONFLICTS
     drifted = made.request.mode == "refresh" and (made.drift or made.notes)
     return Exit.CHANGES if detailed and (drifted or not made.empty) else Exit.DONE
 
 
 def _saved(made: Plan, out: str, kinds: Path | None) -> str:
-    if made.conflicts:
+    if made.blocking:
         return f"Saved to {out}, to be read; with conflicts it cannot be applied.\n"
     if made.empty:
         return f"Saved to {out}, to be read; there is nothing in it to apply.\n"

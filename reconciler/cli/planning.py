@@ -75,6 +75,11 @@ _OPTIONS: Final = (
         help=f"Bring back what the tenant retired or deleted. {_ROWS}",
     ),
     option("release", multiple=True, metavar="ROWS", help=f"Give rows to the tenant. {_ROWS}"),
+    option(
+        "skip-conflicted",
+        is_flag=True,
+        help="Leave targets with conflicts out, each as a whole, and go on with the others.",
+    ),
 )
 
 
@@ -104,7 +109,7 @@ def make(database: str, template: str | None, asked: Mapping[str, Any], kinds: P
 
     with streams.waiting("Planning"):
         if asked["undo"] is not None:
-            flags = {name: asked[name] for name in ("adopt", "skip", "release")}
+            flags = {name: asked[name] for name in ("adopt", "skip", "release", "skip_conflicted")}
             return library.plan_undo(
                 database, asked["undo"], actor=asked["actor"], kinds=kinds, **flags
             )
@@ -135,7 +140,7 @@ def _make_sense(template: str | None, asked: Mapping[str, Any]) -> None:
             )
 
 
-_TO_UNDO: Final = ("--adopt", "--skip", "--release")
+_TO_UNDO: Final = ("--adopt", "--skip", "--release", "--skip-conflicted")
 _NOT_TO_LEAVE: Final = (
     "--prune", "--moved", "--name", "--adopt", "--take", "--restore", "--refresh-only",
     "--show-drift",

@@ -3,11 +3,15 @@
 to install or bring up to date: snapshot -> decide (ownership) -> build, rewrite (compare)
 to uninstall, prune, release:   snapshot -> leaving
 to undo:                        what was applied -> invert -> undo (what stands there now)
+without targets in conflict:    the same, and then again for the others alone
 
 All of them tell (`told`) changes, conflicts and notes; those are the plan, and it is checked.
 """
 
 from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from reconciler.differ.build import Builder
 from reconciler.differ.check import check
@@ -24,7 +28,8 @@ from reconciler.differ.undo import Undoing
 from reconciler.errors import NotFoundError
 from reconciler.kinds import Kinds
 from reconciler.model.change import Move
-from reconciler.model.plan import Plan, Request
+from reconciler.model.conflict import Conflict
+from reconciler.model.plan import LeftBehind, Plan, Request
 from reconciler.model.snapshot import Actor, Snapshot
 from reconciler.version import __version__
 
@@ -43,26 +48,21 @@ def diff(
     undone. Raises NotFoundError where a resolution names an address that there is no row for,
     InvalidPlanError where the checker objects.
     """
-    named = {kind.name: kind for kind in kinds}
-    told = Told(snapshot, named, request.resolutions)
-    _refuse_unknown(told)
-    unchanged = 0
-    if undoing is not None and request.revision is not None:
-        inverse = invert(undoing.changes, named)
-        moves = [change for change in inverse if isinstance(change, Move)]
-        told.snapshot, renaming = named_back(snapshot, named, moves)
-        Undoing(told, request.revision, renaming).add(list(renaming.changes(inverse)))
-    elif request.mode == "destroy":
-        Leaving(told).uninstall(keep_rows=request.keep_rows)
-    elif request.mode == "release":
-        Leaving(told).release()
-    else:
-        unchanged = _bring_up_to_date(told, kinds, request)
+    order = {kind.name: place for place, kind in enumerate(kinds)}
+    _refuse_unknown(snapshot, request)
+    told, unchanged = _told(snapshot, kinds, request, undoing)
+    behind: tuple[LeftBehind, ...] = ()
+    if request.skip_conflicted and request.mode != "refresh" and told.conflicts:
+        behind = _left_behind(snapshot, _in_order(told.conflicts, order))
+        resolved = told.resolved
+        snapshot = snapshot.without(frozenset(one.target.organization.id for one in behind))
+        told, unchanged = _told(snapshot, kinds, request, undoing)
+        # A flag that only had its use in a target that is left behind had one.
+        told.resolved |= resolved
     told.finish()
     if request.mode == "refresh":
         told.only_drift()
     mirrored = {kind.name: kind.mirrored for kind in kinds}
-    order = {kind.name: place for place, kind in enumerate(kinds)}
     plan = Plan(
         created_at=created_at,
         tool_version=__version__,
@@ -89,12 +89,7 @@ def diff(
                 key=lambda one: (order[one.address.kind], one.address, one.targets),
             )
         ),
-        conflicts=tuple(
-            sorted(
-                told.conflicts,
-                key=lambda one: (one.target, order[one.address.kind], one.address, one.reason),
-            )
-        ),
+        conflicts=_in_order(told.conflicts, order),
         notes=tuple(
             sorted(
                 merged(told.notes),
@@ -107,9 +102,52 @@ def diff(
                 key=lambda one: (order[one.address.kind], one.address, one.column, one.targets),
             )
         ),
+        left_behind=behind,
     ).identified()
     check(plan, kinds)
     return plan
+
+
+def _told(
+    snapshot: Snapshot, kinds: Kinds, request: Request, undoing: Plan | None
+) -> tuple[Told, int]:
+    """What is to be said of all targets of a snapshot, and how many rows are as they should be."""
+    named = {kind.name: kind for kind in kinds}
+    told = Told(snapshot, named, request.resolutions)
+    unchanged = 0
+    if undoing is not None and request.revision is not None:
+        inverse = invert(undoing.changes, named)
+        moves = [change for change in inverse if isinstance(change, Move)]
+        told.snapshot, renaming = named_back(snapshot, named, moves)
+        Undoing(told, request.revision, renaming).add(list(renaming.changes(inverse)))
+    elif request.mode == "destroy":
+        Leaving(told).uninstall(keep_rows=request.keep_rows)
+    elif request.mode == "release":
+        Leaving(told).release()
+    else:
+        unchanged = _bring_up_to_date(told, kinds, request)
+    return told, unchanged
+
+
+def _left_behind(snapshot: Snapshot, conflicts: Iterable[Conflict]) -> tuple[LeftBehind, ...]:
+    """The targets that have conflicts, each with its own."""
+    found: dict[str, list[Conflict]] = defaultdict(list)
+    for conflict in conflicts:
+        found[conflict.target].append(conflict)
+    return tuple(
+        LeftBehind(target=target, conflicts=tuple(found[target.organization.id]))
+        for target in snapshot.targets
+        if target.organization.id in found
+    )
+
+
+def _in_order(conflicts: Iterable[Conflict], order: Mapping[str, int]) -> tuple[Conflict, ...]:
+    return tuple(
+        sorted(
+            conflicts,
+            key=lambda one: (one.target, order[one.address.kind], one.address, one.reason),
+        )
+    )
 
 
 def _bring_up_to_date(told: Told, kinds: Kinds, request: Request) -> int:
@@ -129,13 +167,12 @@ def _bring_up_to_date(told: Told, kinds: Kinds, request: Request) -> int:
     return reach.unchanged
 
 
-def _refuse_unknown(told: Told) -> None:
+def _refuse_unknown(snapshot: Snapshot, request: Request) -> None:
     """Raise NotFoundError where a resolution names what there is no row for."""
-    snapshot = told.snapshot
     # Whoever looks closer at an address finds that nothing is there, and never was.
     known = {row.address for row in snapshot.rows}
     known |= {one.address for one in snapshot.states if one.situation != "absent" or one.ledger}
-    unknown = sorted(told.resolutions.keys() - known)
+    unknown = sorted({one.address for one in request.resolutions} - known)
     if unknown:
         raise NotFoundError(
             f"there is no row {', '.join(unknown)}, neither in the template nor in a target",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.differ.patch import patched
+from reconciler.differ.taking_part import taking_part
 from reconciler.errors import InvalidPlanError
 from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
@@ -91,9 +92,7 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             yield from _rewritten(kind, change, plan, kinds)
         if isinstance(change, Move):
             yield from _moved(kind, change, plan, kinds)
-    for conflict in plan.conflicts:
-        if (conflict.address, conflict.target) in touched:
-            yield f"{conflict.address}: is changed in {conflict.target} in spite of a conflict"
+    yield from taking_part(plan, known, touched)
     if plan.meaning() != plan.plan_id:
         yield "its plan_id does not fit its content"
 

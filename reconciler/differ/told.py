@@ -98,7 +98,7 @@ class Told:
         self.notes += [
             NeedlessFlag(address=one.address, targets=everywhere, action=one.action)
             for one in self.resolutions.values()
-            if one.address not in self.resolved
+            if everywhere and one.address not in self.resolved
         ]
 
 

@@ -12,7 +12,8 @@ from reconciler.model.change import Change, Create
 from reconciler.model.plan import Request
 from reconciler.model.why import Planned, WayOut
 from reconciler.render import escape, notes, reasons, summaries, words
-from reconciler.render.outline import Names, conflict_groups, note_groups
+from reconciler.render.causes import conflict_groups
+from reconciler.render.outline import Names, note_groups
 from reconciler.render.remedies import Remedies, Remedy
 
 _ARRIVES = "what the plan says above; save it with --out FILE, and apply that"

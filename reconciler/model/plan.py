@@ -16,7 +16,7 @@ from reconciler.model.note import Action, Note
 from reconciler.model.snapshot import Actor, DatabaseIdentity, Target, Template
 from reconciler.model.value import Value
 
-FORMAT_VERSION: Final = "1.1"
+FORMAT_VERSION: Final = "1.2"
 
 
 Mode = Literal["sync", "destroy", "release", "undo", "refresh"]
@@ -70,6 +70,7 @@ class Request(Noun):
     prune      retire what the template no longer has
     keep_rows  of an uninstall: give all rows to the tenant
     drift      say all that drifted
+    skip_conflicted  leave targets with conflicts out, and go on with the others
     moved      what got another name in the template, and the file that says so
     kinds      the directory of kinds of one's own, as it was named
     """
@@ -84,6 +85,7 @@ class Request(Noun):
     prune: bool = False
     keep_rows: bool = False
     drift: bool = False
+    skip_conflicted: bool = False
     moved: tuple[Moved, ...] = ()
     moved_file: str | None = None
     resolutions: tuple[Resolution, ...] = ()
@@ -101,6 +103,7 @@ class Request(Noun):
         words += ["--keep-rows"] if self.keep_rows else []
         words += ["--prune"] if self.prune else []
         words += ["--show-drift"] if self.drift and self.mode != "refresh" else []
+        words += ["--skip-conflicted"] if self.skip_conflicted else []
         words += ["--moved", self.moved_file] if self.moved_file else []
         words += ["--as", self.actor] if self.actor else []
         words += ["--name", self.name] if self.name else []
@@ -111,7 +114,8 @@ class Request(Noun):
     def meaning(self) -> dict[str, object]:
         """What of it is part of the plan's meaning, beyond the default."""
         found = self.model_dump(
-            include={"mode", "revision", "prune", "keep_rows", "moved"}, exclude_defaults=True
+            include={"mode", "revision", "prune", "keep_rows", "skip_conflicted", "moved"},
+            exclude_defaults=True,
         )
         return {
             "name": self.name,
@@ -139,12 +143,21 @@ class Drift(Noun):
     then: Literal["overwritten", "kept", "tenant"]
 
 
+class LeftBehind(Noun):
+    """A target that the plan leaves as it is, whole, because of conflicts that nobody resolved."""
+
+    target: Target
+    conflicts: tuple[Conflict, ...]
+
+
 class Plan(Noun):
     """Everything that an apply would do, and everything that it saw.
 
     created_at and tool_version are the only parts that differ when the same request is planned
     again in the same state.
 
+    targets    those that take part; nothing else is locked, written or recorded
+    left_behind  those that were asked for and do not take part, each with why
     unchanged  how many rows are as the template has them
     kinds      the digests of the declarations in use
     parents    to which kind's rows a kind's rows belong
@@ -172,6 +185,7 @@ class Plan(Noun):
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[Note, ...] = ()
     drift: tuple[Drift, ...] = ()
+    left_behind: tuple[LeftBehind, ...] = ()
 
     def identified(self) -> Plan:
         """This plan with the plan_id that its meaning has."""
@@ -187,7 +201,7 @@ class Plan(Noun):
         The targets' last revisions are part of where: planning the same rows again, after
         something else was applied, is another plan and not "already applied".
         """
-        gone = self.template.gone
+        gone, behind = self.template.gone, self.left_behind
         return digest(
             {
                 "format": self.format_version.partition(".")[0],
@@ -195,7 +209,7 @@ class Plan(Noun):
                 "actor": self.actor.model_dump(),
                 "template": self.template.model_dump(exclude=None if gone else {"gone"}),
                 "fingerprint": self.fingerprint,
-                "targets": [target.model_dump(exclude={"revised_at"}) for target in self.targets],
+                "targets": [_where(target) for target in self.targets],
                 "kinds": self.kinds,
                 "left_out": self.left_out,
                 "shapes": self.shapes,
@@ -204,6 +218,7 @@ class Plan(Noun):
                 "conflicts": [conflict.model_dump() for conflict in self.conflicts],
                 "notes": [note.model_dump() for note in self.notes],
                 **({"drift": [one.model_dump() for one in self.drift]} if self.drift else {}),
+                **({"left_behind": [_left(one) for one in behind]} if behind else {}),
             }
         )
 
@@ -211,6 +226,15 @@ class Plan(Noun):
     def empty(self) -> bool:
         """Whether there is nothing to apply."""
         return not self.changes
+
+    @property
+    def blocking(self) -> tuple[Conflict, ...]:
+        """The conflicts for which it goes no further: its own, or, where they left no target to go
+        on with, those of all that were left behind.
+        """
+        if self.targets or self.conflicts:
+            return self.conflicts
+        return tuple(conflict for one in self.left_behind for conflict in one.conflicts)
 
     def counts(self) -> Counts:
         """Rows by action: a change counts once for each of its targets."""
@@ -244,6 +268,14 @@ class Counts(Noun):
     retire: int = 0
     move: int = 0
     conflicts: int = 0
+
+
+def _where(target: Target) -> object:
+    return target.model_dump(exclude={"revised_at"})
+
+
+def _left(one: LeftBehind) -> object:
+    return one.model_dump(exclude={"target": {"revised_at"}})
 
 
 def _effect(change: Change) -> object:

@@ -205,3 +205,28 @@ class Snapshot(Noun):
     uses: tuple[Use, ...] = ()
     placed: tuple[State, ...] = ()
     heirs: dict[str, Heir] = Field(default_factory=dict)
+
+    def without(self, organizations: frozenset[str]) -> Snapshot:
+        """The same as if these organisations were no targets."""
+        targets = tuple(one for one in self.targets if one.organization.id not in organizations)
+        return self.model_copy(
+            update={
+                "targets": targets,
+                "states": _outside(self.states, organizations),
+                "placed": _outside(self.placed, organizations),
+                "collisions": tuple(
+                    one for one in self.collisions if one.organization not in organizations
+                ),
+                "uses": tuple(one for one in self.uses if one.organization not in organizations),
+                "heirs": {
+                    target: heir
+                    for target, heir in self.heirs.items()
+                    if target not in organizations
+                },
+            }
+        )
+
+
+def _outside(states: Iterable[State], organizations: frozenset[str]) -> tuple[State, ...]:
+    parts = (state.within(frozenset(state.organizations) - organizations) for state in states)
+    return tuple(state for state in parts if state.organizations)

@@ -17,6 +17,7 @@ from reconciler.render.layout import Explain, Line
 Then = Callable[[Drift], str]
 
 _WAS: Final = "as last applied"
+_TARGETS_SHOWN: Final = 3
 _BOTH: Final = ("in the target", "in the template")
 
 
@@ -91,6 +92,31 @@ def evidence(conflict: Conflict, *, width: int, verbose: bool) -> list[Line]:
             return fields(conflict.fields, width=width, verbose=verbose)
         case _:
             return []
+
+
+def several(
+    group: Sequence[Conflict], slug: Callable[[str], str], *, width: int, verbose: bool
+) -> list[Line]:
+    """The values that conflicts of one row are about: once where they are the same everywhere,
+    else those of the first few targets, by the name that `slug` gives.
+    """
+    found: dict[tuple[Line, ...], list[str]] = {}
+    # Nothing is gained by laying out what differs in each of thousands of targets.
+    for conflict in group if verbose else group[: _TARGETS_SHOWN * 2]:
+        values = tuple(evidence(conflict, width=width, verbose=verbose))
+        found.setdefault(values, []).append(conflict.target)
+    if len(found) < 2:
+        return [line for lines in found for line in lines]
+    shown = list(found.items())[: len(found) if verbose else _TARGETS_SHOWN]
+    told: list[Line] = []
+    for lines, targets in shown:
+        names = [escape.name(slug(target)) for target in targets[:_TARGETS_SHOWN]]
+        more = [f"{len(targets) - len(names)} more"] if len(targets) > len(names) else []
+        told.append(Line("", f"in {', '.join([*names, *more])}"))
+        told += [Line(line.symbol, line.text, line.indent + 2) for line in lines]
+    if hidden := len(group) - sum(len(targets) for _, targets in shown):
+        told.append(Line("", f"… and {hidden} more (--verbose shows all)"))
+    return told
 
 
 def drifted(row: Sequence[Drift], *, width: int, verbose: bool, then: Then) -> list[Line]:

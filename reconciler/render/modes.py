@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from reconciler.model.plan import Drift, Plan
-from reconciler.render.words import Say, count
+from reconciler.render.words import Say, behind, count
 
 
 def purpose(plan: Plan, say: Say) -> str:
@@ -74,11 +74,13 @@ def nothing(plan: Plan, say: Say) -> str:
         case _:
             assert_never(plan.request.mode)
     but = ", but for what is left alone" if plan.notes or plan.left_out or plan.drift else ""
-    return f"No changes. {said}{but}."
+    return f"No changes. {said}{but}{behind(plan)}."
 
 
 def _targets(plan: Plan, say: Say) -> str:
     targets = plan.targets
+    if not targets:
+        return f"none of {count(len(plan.left_behind), 'target')}"
     return say(targets[0].organization.slug) if len(targets) == 1 else f"{len(targets)} targets"
 
 

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Final, TypeVar, assert_never
 
 from reconciler.model.address import Address
-from reconciler.model.change import Adopt, Change, Create, FieldChange, Retire
-from reconciler.model.conflict import (
-    Ambiguous,
-    Conflict,
-    DeadRowBlocks,
-    EditedBoth,
-    ForeignOwner,
-    Incomplete,
-    InUse,
-    Irreversible,
-    MissingReference,
-    RewrittenVersion,
-    TouchedSince,
-    UniqueCollision,
-    UserAuthored,
-)
+from reconciler.model.change import Adopt, Change, Create, Retire
 from reconciler.model.note import (
     DanglingOwner,
     Deferred,
@@ -42,21 +28,31 @@ from reconciler.model.note import (
     WithParent,
 )
 from reconciler.model.plan import Drift, Plan
-from reconciler.model.snapshot import Author
 
 WIDE: Final = 20
+# So many targets are named wherever something is said of them.
+_FEW: Final = 2
+# Of one row: the changes that are shown, where each of many targets has another one.
+_VARIANTS: Final = 5
 
 _Item = TypeVar("_Item")
+
+
+def is_fleet(plan: Plan) -> bool:
+    """Whether a plan has so many targets that they are counted rather than named."""
+    return len(plan.targets) + len(plan.left_behind) > _FEW
 
 
 class Names:
     """Organisations by the name that people use: the slug."""
 
     def __init__(self, plan: Plan) -> None:
-        self._slugs = {
-            target.organization.id: target.organization.slug for target in plan.targets
-        } | {plan.template.organization.id: plan.template.organization.slug}
-        self.one = len(plan.targets) == 1
+        everyone = [*plan.targets, *(one.target for one in plan.left_behind)]
+        self._slugs = {target.organization.id: target.organization.slug for target in everyone} | {
+            plan.template.organization.id: plan.template.organization.slug
+        }
+        self.one = len(everyone) == 1
+        self.many = is_fleet(plan)
 
     def slug(self, organization: str) -> str:
         """The slug of an organisation of this plan, or the id of another one."""
@@ -65,7 +61,7 @@ class Names:
 
 def changes_by_kind(plan: Plan) -> list[tuple[Change, ...]]:
     """The changes of each kind, kinds and changes in the plan's own order."""
-    return _grouped((change.address.kind, change) for change in plan.changes)
+    return grouped((change.address.kind, change) for change in plan.changes)
 
 
 Folded = dict[tuple[Address, tuple[str, ...]], list[Create]]
@@ -95,9 +91,22 @@ def place(change: Change) -> tuple[Address, tuple[str, ...]]:
     return change.address, change.targets
 
 
-def conflict_groups(plan: Plan) -> list[tuple[Conflict, ...]]:
-    """The conflicts that one sentence explains: same reason, and same owner or row in the way."""
-    return _grouped((_cause(conflict), conflict) for conflict in plan.conflicts)
+def variants(changes: Iterable[Change]) -> tuple[set[int], dict[int, list[Change]]]:
+    """Of the changes of each row, those that are left out, and the last one shown with them: the
+    first few for the most targets are shown. All by their `id`.
+    """
+    rows: dict[Address, list[Change]] = defaultdict(list)
+    for change in changes:
+        rows[change.address].append(change)
+    hidden: set[int] = set()
+    after: dict[int, list[Change]] = {}
+    for some in rows.values():
+        if len(some) <= _VARIANTS + 1:
+            continue
+        rest = sorted(some, key=lambda one: -len(one.targets))[_VARIANTS:]
+        hidden.update(map(id, rest))
+        after[next(id(one) for one in reversed(some) if id(one) not in hidden)] = rest
+    return hidden, after
 
 
 def note_groups(plan: Plan) -> list[tuple[Note, ...]]:
@@ -108,7 +117,7 @@ def note_groups(plan: Plan) -> list[tuple[Note, ...]]:
     told: dict[tuple[Address, str], set[str]] = {}
     for one in plan.drift:
         told.setdefault((one.address, one.column), set()).update(one.targets)
-    return _grouped(
+    return grouped(
         (_matter(note), note)
         for note in plan.notes
         if not isinstance(note, SuspectQuery | LikelyRename)
@@ -121,7 +130,7 @@ def note_groups(plan: Plan) -> list[tuple[Note, ...]]:
 
 def doubt_groups(plan: Plan) -> list[tuple[Note, ...]]:
     """The notes to look at twice: queries that are suspect, and rows that look renamed."""
-    return _grouped(
+    return grouped(
         (_matter(note), note)
         for note in plan.notes
         if isinstance(note, SuspectQuery | LikelyRename)
@@ -130,7 +139,7 @@ def doubt_groups(plan: Plan) -> list[tuple[Note, ...]]:
 
 def drift_by_row(plan: Plan) -> list[tuple[Drift, ...]]:
     """What drifted, each row in the targets where the same of it drifted in the same way."""
-    return _grouped(((one.address, one.targets), one) for one in plan.drift)
+    return grouped(((one.address, one.targets), one) for one in plan.drift)
 
 
 def overwrites(change: Change) -> tuple[str, ...]:
@@ -162,62 +171,12 @@ def distinct(items: Iterable[_Item]) -> list[_Item]:
     return list(dict.fromkeys(items))
 
 
-def _grouped(pairs: Iterable[tuple[Hashable, _Item]]) -> list[tuple[_Item, ...]]:
+def grouped(pairs: Iterable[tuple[Hashable, _Item]]) -> list[tuple[_Item, ...]]:
+    """Items with the same key together, in the order of their first appearance."""
     groups: dict[Hashable, list[_Item]] = {}
     for key, item in pairs:
         groups.setdefault(key, []).append(item)
     return [tuple(items) for items in groups.values()]
-
-
-def _cause(conflict: Conflict) -> Sequence[Hashable]:
-    match conflict:
-        case UserAuthored(adoptable=False):
-            return conflict.reason, conflict.address.kind, _person(conflict.author)
-        case UserAuthored():
-            return conflict.reason, _person(conflict.author)
-        case DeadRowBlocks():
-            return conflict.reason, conflict.owner or _person(conflict.author)
-        case ForeignOwner():
-            return conflict.reason, conflict.owner
-        case Ambiguous():
-            return conflict.reason, conflict.where
-        case UniqueCollision():
-            return conflict.reason, conflict.address, conflict.target, conflict.index
-        case MissingReference():
-            return conflict.reason, conflict.column, conflict.refers_to
-        case EditedBoth():
-            return (
-                conflict.reason,
-                conflict.address,
-                conflict.column,
-                conflict.base,
-                conflict.ours,
-                conflict.theirs,
-            )
-        case RewrittenVersion():
-            return conflict.reason, conflict.address, _edits(conflict.fields)
-        case Incomplete():
-            kind = conflict.address.kind
-            return conflict.reason, kind, conflict.column, conflict.wrong, conflict.value
-        case InUse():
-            return (conflict.reason,)
-        case TouchedSince(how="changed"):
-            return conflict.reason, conflict.address, conflict.revision, _edits(conflict.fields)
-        case TouchedSince():
-            return conflict.reason, conflict.how, conflict.revision
-        case Irreversible():
-            return conflict.reason, conflict.column
-        case _:
-            assert_never(conflict)
-
-
-def _edits(fields: Iterable[FieldChange]) -> Hashable:
-    # The operations inside JSON may hold what cannot be hashed, and add nothing.
-    return tuple((field.column, field.before, field.after) for field in fields)
-
-
-def _person(author: Author | None) -> Hashable:
-    return (author.user_id, author.label) if author else None
 
 
 def _matter(note: Note) -> Sequence[Hashable]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
+from reconciler.model.plan import Plan
 from reconciler.render import escape, words
 from reconciler.render.layout import Line
 
 _SHOW_ALL: Final = "`reconcile show FILE --format text` shows all"
+_KINDS_LISTED: Final = 50
 # Headings, and what is said about what does not fit, must fit in any case.
 _RESERVE: Final = 1_500
 
@@ -50,8 +54,26 @@ class Page:
             self.append(f"_{words.count(hidden, thing)} {are} not shown here; {_SHOW_ALL}._")
 
 
-def table_row(name: str, columns: Sequence[str], numbers: Mapping[str, int]) -> str:
-    """A row of a table of numbers."""
+def table(plan: Plan, say: words.Say) -> str:
+    """Rows by kind and action."""
+    cells: dict[str, Counter[str]] = defaultdict(Counter)
+    for change in plan.changes:
+        cells[change.address.kind][change.action] += len(change.targets)
+    for conflict in plan.conflicts:
+        cells[conflict.address.kind]["conflict"] += 1
+    everything = sum(cells.values(), Counter())
+    actions = words.worth_naming(everything)
+    columns = [*actions, "conflict"]
+    titles = [*(words.VERBS[action][0] for action in actions), "conflict"]
+    lines = ["| | " + " | ".join(titles) + " |", "|:--" + "|--:" * len(titles) + "|"]
+    lines += [
+        _table_row(say(kind), columns, numbers)
+        for kind, numbers in islice(cells.items(), _KINDS_LISTED)
+    ]
+    return "\n".join([*lines, _table_row("all", columns, everything)])
+
+
+def _table_row(name: str, columns: Sequence[str], numbers: Mapping[str, int]) -> str:
     return f"| {name} | " + " | ".join(str(numbers[column]) for column in columns) + " |"
 
 

@@ -28,6 +28,7 @@ from reconciler.render import escape
 from reconciler.render.outline import Names, distinct
 from reconciler.render.words import Say, count, day, listed, row
 
+_IDS_NAMED: Final = 3
 # True of every row that belongs to another one, be it a version or a rule.
 _NOT_ADOPTABLE: Final = (
     "Such a row goes with the row that it belongs to, and cannot be taken over by itself: what the "
@@ -70,9 +71,18 @@ def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
                 else ""
             )
             columns = ", ".join(map(say, first.columns))
+            there = [
+                f"{say(other.other_id)} of {say(names.slug(other.other_organization or other.target))}"
+                for other in group[:_IDS_NAMED]
+                if isinstance(other, UniqueCollision)
+            ]
+            more = (
+                f", and so on in {len(group) - len(there)} more" if len(there) < len(group) else ""
+            )
+            ids = f"ids {listed(there)}{more}" if not one else f"id {say(first.other_id)}{home}"
             return (
                 f"The unique index {say(first.index)} ({columns}) has a row with the same "
-                f"values already: id {say(first.other_id)}{home}."
+                f"values already: {ids}."
             )
         case MissingReference():
             return (
@@ -118,14 +128,15 @@ def _template(owner: RowOwner, names: Names, say: Say) -> str:
     return f"{name}{home}{'' if owner.exists else ', which no longer exists'}"
 
 
-def since(conflict: Conflict) -> str:
-    """The day on which the row in the way was written, where that is known."""
-    if (
-        isinstance(conflict, UserAuthored | DeadRowBlocks)
-        and conflict.author
-        and conflict.author.at
-    ):
-        return day(conflict.author.at)
+def since(conflicts: Sequence[Conflict]) -> str:
+    """The day on which the rows in the way were written, or the first and the last one."""
+    days = sorted({written for one in conflicts if (written := _written(one))})
+    return f"{days[0]} to {days[-1]}" if len(days) > 1 else "".join(days)
+
+
+def _written(conflict: Conflict) -> str:
+    if isinstance(conflict, UserAuthored | DeadRowBlocks) and conflict.author:
+        return day(conflict.author.at or "")
     return ""
 
 
@@ -190,6 +201,13 @@ def _pointee(value: Value, say: Say) -> str:
 def _authorship(author: Author | None, group: Sequence[Conflict], say: Say) -> str:
     """Who wrote these rows, and on which day, if it was one."""
     who = author and (author.label or author.user_id)
-    days = {since(conflict) for conflict in group}
+    others = {
+        one.author.user_id or one.author.label
+        for one in group
+        if isinstance(one, UserAuthored | DeadRowBlocks) and one.author
+    }
+    days = {_written(conflict) for conflict in group}
     when = f" on {min(days)}" if len(days) == 1 and "" not in days else ""
+    if len(others) > 1:
+        return f"the tenants' own people ({len(others)} of them){when}"
     return (say(who) if who else "the tenant's own people") + when

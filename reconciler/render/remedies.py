@@ -34,7 +34,8 @@ from reconciler.model.note import (
 )
 from reconciler.model.plan import Plan, Request
 from reconciler.render import escape
-from reconciler.render.outline import conflict_groups, distinct, note_groups
+from reconciler.render.causes import conflict_groups, left_behind_groups
+from reconciler.render.outline import distinct, note_groups
 
 # Of flags that say the same of one row each, where one flag for all of them stands below.
 _NAMED: Final = 3
@@ -81,11 +82,12 @@ class Remedies:
             (address.kind, why)
             for address, why in {
                 *((conflict.address, conflict.reason) for conflict in plan.conflicts),
+                *((one.address, one.reason) for left in plan.left_behind for one in left.conflicts),
                 *((note.address, note.about) for note in plan.notes),
             }
         )
         self._offered: dict[tuple[str, str], Conflict | Note] = {}
-        for conflicts in conflict_groups(plan):
+        for conflicts in (*conflict_groups(plan), *left_behind_groups(plan)):
             self._offer(conflicts[0], conflicts[0].reason, _addresses(conflicts))
         for notes in note_groups(plan):
             self._offer(notes[0], notes[0].about, _addresses(notes))

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from reconciler.model.address import Address
+from reconciler.model.change import Change
 from reconciler.model.plan import Plan, Request
 from reconciler.model.snapshot import Target
 from reconciler.render import escape, layout
-from reconciler.render.outline import Names, buries, overwrites
+from reconciler.render.outline import Names, is_fleet
 
 Say = Callable[[str], str]
 
@@ -82,21 +83,11 @@ def reach(targets: Sequence[str], names: Names, say: Say) -> str:
     return count(len(targets), "target")
 
 
-def fleet(plan: Plan) -> str:
-    """Many targets in one line: how many, how far they are, and what to look at."""
-    installed = sum(target.agent_id is not None for target in plan.targets)
-    fresh = len(plan.targets) - installed
-    edited = {target for change in plan.changes if overwrites(change) for target in change.targets}
-    buried = {target for change in plan.changes if buries(change) for target in change.targets}
-    blocked_ones = {conflict.target for conflict in plan.conflicts}
-    parts = [
-        f"{installed} installed" if installed else "",
-        f"{fresh} {absent(plan)}" if fresh else "",
-        f"{len(edited)} with local edits that would be overwritten" if edited else "",
-        f"{len(buried)} with local edits that would go out of use" if buried else "",
-        f"{len(blocked_ones)} with conflicts" if blocked_ones else "",
-    ]
-    return f"{len(plan.targets)}: " + ", ".join(part for part in parts if part)
+def others(changes: Sequence[Change], say: Say) -> str:
+    """Changes of one row that are not shown, each for other targets."""
+    targets = count(sum(len(change.targets) for change in changes), "target")
+    number = count(len(changes), "more change")
+    return f"{number} of {say(row(changes[0].address))}, in {targets}"
 
 
 def absent(plan: Plan, target: Target | None = None) -> str:
@@ -123,11 +114,30 @@ def total(plan: Plan) -> str:
     """`Plan: 2 to create, 1 to update, 0 to retire; 1 conflict.`"""
     counts = plan.counts()
     conflicts = f"; {count(counts.conflicts, 'conflict')}" if counts.conflicts else ""
-    return f"Plan: {amounts(counts.model_dump(), done=False)}{conflicts}."
+    return f"Plan: {amounts(counts.model_dump(), done=False)}{conflicts}{behind(plan)}."
+
+
+def behind(plan: Plan) -> str:
+    """How many targets do not take part, at the end of a sentence: `; 6 targets left out`."""
+    left = len(plan.left_behind)
+    return f"; {count(left, 'target')} left out" if left else ""
+
+
+def without(plan: Plan) -> str:
+    """How to go on without the targets of a fleet that have conflicts, where others have none."""
+    stopped = {conflict.target for conflict in plan.conflicts}
+    if not is_fleet(plan) or len(stopped) == len(plan.targets):
+        return ""
+    which = f"the {len(stopped)} targets with conflicts" if len(stopped) > 1 else "the one with it"
+    return f"Or leave out {which}, and go on with the others:  --skip-conflicted"
 
 
 def blocked(plan: Plan) -> str:
     """Why a plan with conflicts goes no further."""
+    if not plan.conflicts:
+        left = len(plan.left_behind)
+        which = "the only target has" if left == 1 else f"all {left} targets have"
+        return f"Nothing is left to do: {which} conflicts{behind(plan)}."
     number = len(plan.conflicts)
     which = "the conflict is" if number == 1 else f"the {number} conflicts are"
     return f"This plan cannot be applied until {which} resolved."

@@ -49,7 +49,7 @@ def test_what_needs_a_decision_comes_first() -> None:
     assert text.index("| all |") < text.index("## Conflicts")
 
 
-def test_several_targets_are_listed_with_what_changes_there() -> None:
+def test_two_targets_are_listed_with_what_changes_there_and_many_in_groups() -> None:
     text = render(plans.fleet(), "markdown")
     assert re.findall(r"^## .*", text, re.MULTILINE) == [
         "## Conflicts",
@@ -59,10 +59,11 @@ def test_several_targets_are_listed_with_what_changes_there() -> None:
         "## Left alone",
     ]
     listed = text.partition("## Targets\n\n")[2].partition("\n\n## ")[0].splitlines()
-    assert len(listed) == 60
-    assert listed[0] == "- `tenant-000` (`org_tenant-000`): not installed yet, 3 changes"
-    assert listed[8] == "- `tenant-008` (`org_tenant-008`): installed as `agent_7k2d`, 2 changes"
-    assert listed[59] == "- `tenant-059` (`org_tenant-059`): installed as `agent_7k2d`, 1 change"
+    assert listed[0] == "5 of 60 targets: the same change; 55 differ:"
+    assert listed[-1] == (
+        '- `tenant-007` and `tenant-008`: ! `entity_type "transaction"` (user_authored); '
+        'also ~ `entity_type "asset"` (overwrites a local edit)'
+    )
     settled = plans.plan(targets=[plans.target("acme"), plans.target("bolt", installed=False)])
     assert render(settled, "markdown").endswith(
         "## Targets\n\n- `acme` (`org_acme`): installed as `agent_7k2d`, no changes\n"
