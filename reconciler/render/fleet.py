@@ -18,9 +18,12 @@ DEVIATIONS_SHOWN: Final = 12
 
 _TRAITS_SHOWN: Final = 4
 _Told = TypeVar("_Told")
-_Sort = Literal["fresh", "conflict", "lacks", "otherwise", "also", "left", "drifted", "without"]
+_Sort = Literal[
+    "fresh", "installed", "conflict", "lacks", "otherwise", "also", "left", "drifted", "without"
+]  # fmt: skip
 _SAID: Final[dict[_Sort, str]] = {
     "fresh": "",
+    "installed": "installed already",
     "conflict": "",
     "lacks": "lacks ",
     "otherwise": "otherwise ",
@@ -141,8 +144,8 @@ class Fleet:
     def _said(self, traits: Sequence[Trait], say: Say) -> Iterator[str]:
         for sort in _ORDER:
             there = [trait for trait in traits if trait.sort == sort]
-            if sort == "fresh":
-                yield from (absent(self.plan) for _ in there)
+            if sort in ("fresh", "installed"):
+                yield from (_SAID[sort] or absent(self.plan) for _ in there)
             elif there:
                 yield _SAID[sort] + ", ".join(_row(trait, say) for trait in there)
 
@@ -164,7 +167,9 @@ def _row(trait: Trait, say: Say) -> str:
 
 def _traits(group: Group, main: Group) -> tuple[Trait, ...]:
     """In what a group differs from the main one: one trait or more for each row."""
-    found = [Trait("fresh")] if group.fresh and not main.fresh else []
+    found = []
+    if group.fresh != main.fresh:
+        found.append(Trait("fresh" if group.fresh else "installed"))
     mine = {one.address: one for one in _other(group.changes, main.changes)}
     theirs = {one.address: one for one in _other(main.changes, group.changes)}
     reasons: dict[Address, list[str]] = defaultdict(list)

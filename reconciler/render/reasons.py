@@ -72,7 +72,8 @@ def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
             )
             columns = ", ".join(map(say, first.columns))
             there = [
-                f"{say(other.other_id)} of {say(names.slug(other.other_organization or other.target))}"
+                f"{say(other.other_id)} of "
+                f"{say(names.slug(other.other_organization or other.target))}"
                 for other in group[:_IDS_NAMED]
                 if isinstance(other, UniqueCollision)
             ]
