@@ -12,7 +12,7 @@ from reconciler.cli import main
 from reconciler.database.embedded import Server
 from reconciler.demo import play, prepare
 from reconciler.model.plan import Plan
-from reconciler.model.snapshot import DatabaseIdentity
+from reconciler.model.snapshot import DatabaseIdentity, Target
 from reconciler.render import render
 
 PLANS = Path(__file__).parent.parent / "plans"
@@ -31,6 +31,8 @@ STORIES = {
     "prune.plan.json": "renamed-and-pruned",
     "undo.plan.json": "undone",
     "destroy.plan.json": "uninstalled",
+    "fleet.plan.json": "fleet",
+    "others.plan.json": "fleet-goes-on",
 }
 
 
@@ -54,10 +56,12 @@ def told(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 def _timeless(plan: Plan) -> Plan:
     """The plan without what differs from run to run: the cluster's identity, and times."""
-    targets = tuple(
-        target.model_copy(update={"revised_at": target.revised_at and "2026-11-02T09:30:00Z"})
-        for target in plan.targets
-    )
+
+    def known(target: Target) -> Target:
+        return target.model_copy(
+            update={"revised_at": target.revised_at and "2026-11-02T09:30:00Z"}
+        )
+
     resolutions = tuple(
         one.model_copy(update={"chosen_at": "2026-11-03T09:00:00Z"})
         for one in plan.request.resolutions
@@ -67,7 +71,10 @@ def _timeless(plan: Plan) -> Plan:
             "request": plan.request.model_copy(update={"resolutions": resolutions}),
             "created_at": "2026-11-03T09:00:00Z",
             "database": DatabaseIdentity(system_identifier="7000000000000000000", name="demo"),
-            "targets": targets,
+            "targets": tuple(map(known, plan.targets)),
+            "left_behind": tuple(
+                one.model_copy(update={"target": known(one.target)}) for one in plan.left_behind
+            ),
         }
     ).identified()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from reconciler.demo.ending import ENDING
+from reconciler.demo.many import MANY
 from reconciler.demo.scenes import Meanwhile, Step, run
 from reconciler.errors import Exit
 
@@ -251,4 +252,5 @@ STEPS: Final = (
         "reconcile kinds   (what belongs to what, and in which order it is written)",
     ),
     *ENDING,
+    *MANY,
 )

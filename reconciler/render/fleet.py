@@ -85,10 +85,14 @@ class Fleet:
             ]
         )
         behind = len(plan.left_behind)
-        parts = [f"{self.ranks['same']} {self.same()}" if self.ranks["same"] else ""]
+        parts = []
+        if self.names.many and self.ranks["same"]:
+            parts.append(f"{self.ranks['same']} {self.same()}")
         if plan.request.mode != "refresh":
             parts += [
-                f"{self.ranks[rank]} {what}" for rank, what in _COUNTED.items() if self.ranks[rank]
+                f"{self.ranks[rank]} {what}"
+                for rank, what in _COUNTED.items()
+                if self.ranks[rank] and (self.names.many or rank not in ("other", "nothing"))
             ]
         parts.append(f"{behind} left out because of conflicts" if behind else "")
         what = "; ".join(filter(None, parts))

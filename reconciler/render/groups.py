@@ -53,7 +53,8 @@ class Group:
 def groups(plan: Plan) -> list[Group]:
     """The targets, each in exactly one group; the main group first, then the larger ones.
 
-    The main group is the largest with changes and without conflicts, if there is one.
+    The main group is the largest that gets changes, has no conflicts and loses no edit; where
+    there is none, the largest that comes close.
     """
     rows: dict[InTheWay, list[str]] = defaultdict(list)
     for conflict in plan.conflicts:
@@ -96,7 +97,12 @@ def groups(plan: Plan) -> list[Group]:
             )
         )
     return sorted(
-        found, key=lambda one: (not one.changes or bool(one.conflicts), -len(one.targets))
+        found,
+        key=lambda one: (
+            not one.changes or bool(one.conflicts),
+            any(overwrites(change) or buries(change) for change in one.changes),
+            -len(one.targets),
+        ),
     )
 
 
