@@ -92,6 +92,7 @@ def test_all_that_was_asked_reaches_the_library(
         "moved": None,
         "show_drift": False,
         "refresh_only": False,
+        "skip_conflicted": False,
         "take": ("g.h",),
         "kinds": Path("k"),
     }
