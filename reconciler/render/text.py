@@ -176,7 +176,7 @@ class _Text:
             return
         groups = left_behind_groups(self.plan)
         yield ""
-        yield f"  {self.fleet.left_behind(escape.name, 0 if self.verbose else _TARGETS_NAMED)}:"
+        yield f"  {self.fleet.left_behind(escape.name, 0 if self.verbose else _TARGETS_NAMED)}"
         yield from self.conflicts(groups)
         yield ""
         yield from ("  " + line for line in self.again(groups))
