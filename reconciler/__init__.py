@@ -53,11 +53,13 @@ if TYPE_CHECKING:
         resync_installed_agent,
         revision,
         status,
+        templates,
         why,
     )
     from reconciler.model.outcome import Fate, Installation, Outcome
     from reconciler.model.plan import Plan
     from reconciler.model.revision import Revision
+    from reconciler.model.selection import Selection
     from reconciler.model.status import Status
     from reconciler.model.why import Why
 
@@ -72,12 +74,14 @@ _HOME = {
     "resync_installed_agent": "library",
     "revision": "library",
     "status": "library",
+    "templates": "library",
     "why": "library",
     "Fate": "model.outcome",
     "Installation": "model.outcome",
     "Outcome": "model.outcome",
     "Plan": "model.plan",
     "Revision": "model.revision",
+    "Selection": "model.selection",
     "Status": "model.status",
     "Why": "model.why",
 }
@@ -104,6 +108,7 @@ __all__ = [
     "Revision",
     "SchemaMismatchError",
     "ScopeError",
+    "Selection",
     "StalePlanError",
     "Status",
     "Why",
@@ -118,6 +123,7 @@ __all__ = [
     "resync_installed_agent",
     "revision",
     "status",
+    "templates",
     "why",
 ]
 

@@ -25,6 +25,7 @@ from reconciler.errors import (
     StalePlanError,
 )
 from reconciler.insight import status as status
+from reconciler.insight import templates as templates
 from reconciler.insight import why as why
 from reconciler.kinds import Kinds
 from reconciler.kinds.release import AUDITED, as_in

@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler import differ, past, reader
+from reconciler import differ, past, reader, target_list
 from reconciler import kinds as kind_files
 from reconciler import moved as renames
 from reconciler import resolutions as resolving
 from reconciler.database.connection import Connection, Database, session
 from reconciler.errors import NotFoundError, ReconcilerError, RefusedError, SchemaMismatchError
 from reconciler.model.plan import Plan, Request
+from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Snapshot
+from reconciler.reader.selecting import Listed
 from reconciler.resolutions import Flags
 
 
 def plan(
     database: Database,
     template: str,
-    targets: Sequence[str],
+    targets: Sequence[str] | Selection,
     *,
     actor: str | None = None,
     name: str | None = None,
@@ -40,8 +42,9 @@ def plan(
 ) -> Plan:
     """What installing the template into the targets, or re-syncing them, would do.
 
-    `template` and `targets` are ids or slugs; `actor` is a user's id or e-mail address, None to
-    act as operator. `adopt`, `skip`, `take`, `restore` and `release` are addresses of rows, or
+    `template` and `targets` are ids or slugs, or `targets` is a Selection: where it is a question
+    that no organisation fits, the plan is empty. `actor` is a user's id or e-mail address, None
+    to act as operator. `adopt`, `skip`, `take`, `restore` and `release` are addresses of rows, or
     patterns (see `reconciler.resolutions`). `prune` retires what the template no longer has, and
     `moved` is a file that declares which rows got another name there (see `reconciler.moved`).
 
@@ -57,15 +60,16 @@ def plan(
     Nothing is written; conflicts are in the plan, not raised.
     Raises NotFoundError, RefusedError, NotAuthorisedError, SchemaMismatchError, KindError...
     """
-    if isinstance(targets, str):
-        raise ReconcilerError(
-            f"targets is the text {targets!r}", hint="Hand over a list, of one perhaps."
+    selection, listed = target_list.read(targets)
+    if selection.empty:
+        raise NotFoundError(
+            "no target was named",
+            hint="Name at least one (--target ORG, --targets-from FILE), or say by what they are "
+            "chosen (--installed, --where CONDITION).",
         )
-    if not targets:
-        raise NotFoundError("no target was named", hint="Name at least one: --target ORG.")
     request = Request(
         template=template,
-        targets=tuple(targets),
+        **selection.model_dump(),
         actor=actor,
         name=name,
         kinds=str(kinds) if kinds else None,
@@ -86,18 +90,19 @@ def plan(
     }
     with session(database) as connection:
         try:
-            return _planned(connection, request, flags)
+            return _planned(connection, request, flags, listed)
         except (NotFoundError, RefusedError):
             if destroy or prune or not release or any((adopt, skip, take, restore)):
                 raise
             # Rows can be given away whatever has become of the template.
             only = request.model_copy(update={"mode": "release"})
-            return _planned(connection, only, flags)
+            return _planned(connection, only, flags, listed)
 
 
 def plan_undo(
     database: Database,
     revision: int,
+    targets: Sequence[str] | Selection = (),
     *,
     actor: str | None = None,
     adopt: Sequence[str] = (),
@@ -108,15 +113,22 @@ def plan_undo(
 ) -> Plan:
     """What takes back a revision, row by row, where its rows are still as it left them.
 
+    In all its targets, or in those that are chosen of them, by ids and slugs or a Selection.
     The flags resolve what was touched since: `adopt` undoes it all the same, `skip` leaves it,
     and `release` gives away what the tenant uses. `skip_conflicted` is as in `plan`.
 
     Raises NotFoundError where there is no such revision, and what `plan` raises.
     """
+    selection, listed = target_list.read(targets)
+    if selection.installed:
+        raise ReconcilerError(
+            "what is undone is undone where it was applied, installed or not",
+            hint="Leave out --installed; --target, --where and --exclude choose among its targets.",
+        )
     _, applied = past.revision(database, revision)
     request = Request(
         template=applied.template.agent_id,
-        targets=tuple(target.organization.id for target in applied.targets),
+        **selection.model_dump(),
         actor=actor,
         kinds=str(kinds) if kinds else applied.request.kinds,
         mode="undo",
@@ -125,18 +137,24 @@ def plan_undo(
     )
     flags: Flags = {"adopt": adopt, "skip": skip, "release": release}
     with session(database) as connection:
-        return _planned(connection, request, flags, applied)
+        return _planned(connection, request, flags, listed, applied)
 
 
 def _planned(
-    connection: Connection, request: Request, flags: Flags, undoing: Plan | None = None
+    connection: Connection,
+    request: Request,
+    flags: Flags,
+    listed: Listed,
+    undoing: Plan | None = None,
 ) -> Plan:
     """The plan that a request and flags ask for; `undoing` is the plan that is to be undone."""
     loaded = kind_files.load(Path(request.kinds) if request.kinds else None)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     resolutions, patterns = resolving.parse(flags, "", now)
     request = request.model_copy(update={"resolutions": tuple(resolutions)})
-    snapshot, acting, fitted = reader.read(connection, loaded, request, undoing)
+    snapshot, acting, fitted = reader.read(connection, loaded, request, undoing, listed)
+    if undoing is not None:
+        undoing = undoing.within(target.organization.id for target in snapshot.targets)
     resolutions, _ = resolving.parse(flags, acting.label, now)
     request = request.model_copy(update={"resolutions": tuple(resolutions)})
     if patterns:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
-from reconciler.cli import options, planning, streams
+from reconciler.cli import all_templates, options, planning, selecting, streams
 from reconciler.cli.session import Session
 from reconciler.errors import (
     ConflictsError,
@@ -62,7 +62,8 @@ def apply(
     """Apply the saved plan in FILE, or plan TEMPLATE, show the plan, ask, and apply it.
 
     A saved plan was reviewed, so nothing is asked. What exists as a file or ends in .json is
-    a FILE (`-`: the standard input); everything else is a TEMPLATE, and needs a --target.
+    a FILE (`-`: the standard input); everything else is a TEMPLATE, and it has to be said where it
+    goes. With --all-templates each is planned, shown, asked about and applied by itself.
 
     \b
     Exit codes:
@@ -81,10 +82,10 @@ def apply(
                 f"{plan_or_template} is taken for a saved plan, which says all this itself: "
                 f"leave out {', '.join(needless)}."
             )
-    elif plan_or_template is not None and not asked["targets"]:
+    elif plan_or_template is not None and not selecting.chosen(asked):
         raise click.UsageError(
             f"{plan_or_template} is no file, so it is taken for a template: "
-            "say where it goes with --target ORG."
+            "say where it goes with --target ORG, --targets-from FILE, --installed or --where."
         )
     elif not (asking or auto_approve):
         raise ReconcilerError(
@@ -92,6 +93,8 @@ def apply(
             hint="1. Have it reviewed: reconcile plan ... --out FILE, then reconcile apply FILE\n"
             "2. Or add -auto-approve.",
         )
+    if asked["all_templates"]:
+        return all_templates.apply(session, database, plan_or_template, asked)
     from reconciler import library, planfile
 
     if _is_file(plan_or_template):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import options, planning, streams
+from reconciler.cli import all_templates, options, planning, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 @click.command(context_settings=options.HELP)
 @click.argument("template", required=False)
 @planning.planning
-@options.option("out", metavar="FILE", help="Also save the plan, for `reconcile apply FILE`.")
+@options.option(
+    "out",
+    metavar="FILE",
+    help="Also save the plan, for `reconcile apply FILE`; with --all-templates a directory, with"
+    " a file a template.",
+)
 @options.option(
     "detailed-exitcode",
     is_flag=True,
@@ -61,6 +66,18 @@ def plan(
     """
     format_ = options.format_of(format_, as_json)
     session.untouched = True
+    if asked["all_templates"]:
+        planning.make_sense(template, asked)
+        return all_templates.plan(
+            session,
+            database,
+            asked,
+            out=out,
+            format_=format_,
+            verbose=verbose,
+            kinds=kinds,
+            detailed=detailed_exitcode,
+        )
     from reconciler import planfile
     from reconciler.cli.present import present
 

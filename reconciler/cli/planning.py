@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from reconciler.cli import streams
+from reconciler.cli import selecting, streams
 from reconciler.cli.options import option
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _ROWS: Final = "An ADDRESS, or 'KIND.*:REASON'; repeatable."
 _OPTIONS: Final = (
-    option(
-        "target",
-        "targets",
-        multiple=True,
-        metavar="ORG",
-        help="An organisation that is to receive the template, by id or slug; repeatable.",
-    ),
     option(
         "as",
         "actor",
@@ -44,7 +37,8 @@ _OPTIONS: Final = (
         "undo",
         type=click.IntRange(1),
         metavar="REVISION",
-        help="Take back what a revision changed, in all its targets; instead of a template.",
+        help="Take back what a revision changed, in all its targets, or in those that are chosen of"
+        " them; instead of a template.",
     ),
     option("prune", is_flag=True, help="Retire what the template no longer has."),
     option("show-drift", is_flag=True, help="Say all that the targets changed, by field."),
@@ -87,7 +81,7 @@ def planning(command: _Command) -> _Command:
     """The options that say what to plan; the command gets them together, as keywords."""
     for decorator in reversed(_OPTIONS):
         command = decorator(command)
-    return command
+    return selecting.selecting(command)
 
 
 def given(asked: Mapping[str, Any]) -> list[str]:
@@ -104,32 +98,47 @@ def given(asked: Mapping[str, Any]) -> list[str]:
 
 def make(database: str, template: str | None, asked: Mapping[str, Any], kinds: Path | None) -> Plan:
     """The plan that the options ask for. Raises UsageError for what makes no sense together."""
-    _make_sense(template, asked)
+    make_sense(template, asked)
     from reconciler import library
 
+    selection = selecting.selection(asked)
     with streams.waiting("Planning"):
         if asked["undo"] is not None:
             flags = {name: asked[name] for name in ("adopt", "skip", "release", "skip_conflicted")}
             return library.plan_undo(
-                database, asked["undo"], actor=asked["actor"], kinds=kinds, **flags
+                database, asked["undo"], selection, actor=asked["actor"], kinds=kinds, **flags
             )
-        rest = {name: value for name, value in asked.items() if name not in ("targets", "undo")}
-        return library.plan(database, str(template), asked["targets"], kinds=kinds, **rest)
+        rest = {name: one for name, one in selecting.rest(asked).items() if name != "undo"}
+        return library.plan(database, str(template), selection, kinds=kinds, **rest)
 
 
-def _make_sense(template: str | None, asked: Mapping[str, Any]) -> None:
+def make_sense(template: str | None, asked: Mapping[str, Any]) -> None:
+    """Raise UsageError for what makes no sense together."""
     if asked["undo"] is not None:
         needless = [one for one in given(asked) if one not in ("--undo", "--as", *_TO_UNDO)]
         if template is not None or needless:
             what = ", ".join([*([template] if template else []), *needless])
             raise click.UsageError(
-                f"--undo {asked['undo']} says what and where by itself: leave out {what}."
+                f"--undo {asked['undo']} says what by itself, and takes it back where it was "
+                f"applied: leave out {what}."
             )
         return
-    if template is None:
-        raise click.UsageError("Missing argument 'TEMPLATE' (or --undo REVISION).")
-    if not asked["targets"]:
-        raise click.UsageError("Missing option '-target' / '--target': say where, by id or slug.")
+    if asked["all_templates"]:
+        selecting.no_template(template)
+        needless = [one for one in given(asked) if one in ("--name", "--moved")]
+        if needless:
+            raise click.UsageError(
+                f"--all-templates plans several: leave out {', '.join(needless)}, which is of one."
+            )
+    elif template is None:
+        raise click.UsageError(
+            "Missing argument 'TEMPLATE' (or --all-templates, or --undo REVISION)."
+        )
+    if not selecting.chosen(asked):
+        raise click.UsageError(
+            "Missing option '-target' / '--target': say where, by id or slug; or --targets-from "
+            "FILE, --installed or --where CONDITION."
+        )
     if asked["keep_rows"] and not asked["destroy"]:
         raise click.UsageError("--keep-rows belongs to --destroy.")
     if asked["destroy"]:
@@ -140,7 +149,10 @@ def _make_sense(template: str | None, asked: Mapping[str, Any]) -> None:
             )
 
 
-_TO_UNDO: Final = ("--adopt", "--skip", "--release", "--skip-conflicted")
+_TO_UNDO: Final = (
+    "--adopt", "--skip", "--release", "--skip-conflicted",
+    "--target", "--targets-from", "--where", "--exclude",
+)  # fmt: skip
 _NOT_TO_LEAVE: Final = (
     "--prune", "--moved", "--name", "--adopt", "--take", "--restore", "--refresh-only",
     "--show-drift",

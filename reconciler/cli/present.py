@@ -18,18 +18,22 @@ def present(
     plan: Plan, format_: str, session: Session, *, kinds: Path | None, verbose: bool
 ) -> None:
     """Show the plan on stdout."""
+    text = shown(plan, format_, session, kinds=kinds, verbose=verbose)
+    streams.result(text, exact=format_ == "json")
+
+
+def shown(plan: Plan, format_: str, session: Session, *, kinds: Path | None, verbose: bool) -> str:
+    """The plan as it is shown on stdout."""
     if format_ == "sql":
         from reconciler import library
 
-        streams.result(library.preview(plan, kinds=kinds))
-        return
+        return library.preview(plan, kinds=kinds)
     from reconciler.render import render
 
-    text = render(
+    return render(
         plan,
         cast("Format", format_),
         color=streams.colored(sys.stdout, session),
         width=streams.width(sys.stdout),
         verbose=verbose,
     )
-    streams.result(text, exact=format_ == "json")

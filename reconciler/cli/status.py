@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reconciler.cli import options, streams
+from reconciler.cli import options, selecting, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
 
 @click.command(context_settings=options.HELP)
 @click.argument("template", required=False)
-@options.option(
-    "target",
-    "targets",
-    multiple=True,
-    metavar="ORG",
-    help="Only this organisation, by id or slug; repeatable.",
-)
+@selecting.selecting
 @options.option("json", "as_json", is_flag=True, help="The status as JSON.")
 @options.option("verbose", is_flag=True, help="Every installation, also those that are up to date.")
 @options.kinds
@@ -30,17 +25,19 @@ from reconciler.errors import Exit
 @click.pass_obj
 def status(
     session: Session,
+    /,
     template: str | None,
-    targets: tuple[str, ...],
     as_json: bool,
     verbose: bool,
     kinds: Path | None,
     database: str,
+    **asked: Any,
 ) -> Exit:
     """Say how far installations are: of TEMPLATE, or of all templates.
 
-    Each is compared as `reconcile plan` would, but nobody has to be named: reading needs SELECT,
-    and no more.
+    Only installations are told of, so --installed and --all-templates say nothing new here. Each
+    is compared as `reconcile plan` would, but nobody has to be named: reading needs SELECT, and no
+    more.
 
     \b
     Exit codes:
@@ -49,11 +46,13 @@ def status(
       2  an installation is behind, or has rows to look at
       3  conflicts are waiting
     """
+    if asked["all_templates"]:
+        selecting.no_template(template)
     session.untouched = True
     from reconciler import library
 
     with streams.waiting("Comparing"):
-        found = library.status(database, template, targets, kinds=kinds)
+        found = library.status(database, template, selecting.selection(asked), kinds=kinds)
     if as_json:
         streams.result(found.model_dump_json(indent=2) + "\n", exact=True)
     else:

@@ -1,9 +1,11 @@
-"""The library's calls that look at the present: how far installations are, and whose a row is.
+"""The library's calls that look at the present: which templates are installed, how far
+installations are, and whose a row is.
 
-Both ask the planner itself, and in nobody's name: they need SELECT, and no actor.
+The planner itself is asked, and in nobody's name: they need SELECT, and no actor.
 """
 
 from __future__ import annotations
 
+from reconciler.insight.installed import templates as templates
 from reconciler.insight.question import why as why
 from reconciler.insight.survey import status as status

@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from reconciler import target_list
 from reconciler.database.connection import Database
-from reconciler.database.installations import (
-    find_organizations,
-    installations,
-    organizations_by_id,
-)
+from reconciler.database.installations import installations, organizations_by_id
 from reconciler.errors import DatabaseError, HiddenRowsError, ReconcilerError
 from reconciler.insight.looking import Look, availability, look
 from reconciler.insight.tally import Tally, tallies
 from reconciler.ledger.traces import last_revisions
 from reconciler.model.plan import Plan
+from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Organization, Template
 from reconciler.model.status import (
     Condition,
@@ -27,16 +25,19 @@ from reconciler.model.status import (
     exit_code,
 )
 from reconciler.reader.owned import count_owned
+from reconciler.reader.selecting import organizations
 
 
 def status(
     database: Database,
     template: str | None = None,
-    targets: Sequence[str] = (),
+    targets: Sequence[str] | Selection = (),
     *,
     kinds: Path | None = None,
 ) -> Status:
     """How far installations are: of a template, or of all, in some organisations, or in all.
+
+    `targets` are ids or slugs, or a Selection of organisations; only installations are told of.
 
     An installation is an agent that is installed from a template, or what is left of one: rows
     with the tag of a template that is gone, or that is not installed there any more. What can be
@@ -45,22 +46,19 @@ def status(
     Raises NotFoundError for an unknown template or organisation, and what `plan` raises where
     the database as a whole cannot be read; what only one template suffers from, stands in it.
     """
-    if isinstance(targets, str):
-        raise ReconcilerError(
-            f"targets is the text {targets!r}", hint="Hand over a list, of one perhaps."
-        )
+    selection, listed = target_list.read(targets)
     with look(database, kinds) as looking:
-        return _Survey(looking, template, targets).status()
+        here = organizations(looking.connection, selection, listed)
+        return _Survey(looking, template, here).status()
 
 
 class _Survey:
     """One look at all installations."""
 
-    def __init__(self, looking: Look, template: str | None, targets: Sequence[str]) -> None:
+    def __init__(self, looking: Look, template: str | None, here: Sequence[str] | None) -> None:
         self.looking = looking
         connection = looking.connection
         only = looking.named(template).agent_id if template is not None else None
-        here = [one.id for one in find_organizations(connection, targets)] if targets else None
         self.agents: dict[str, dict[str, str | None]] = defaultdict(dict)
         for one in installations(connection, only, here):
             self.agents[one.template][one.organization] = one.agent

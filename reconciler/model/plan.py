@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from pydantic import Field
@@ -10,9 +11,10 @@ from pydantic import Field
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.canonical import digest
-from reconciler.model.change import Change, Create
+from reconciler.model.change import Change, Create, for_targets
 from reconciler.model.conflict import Conflict
 from reconciler.model.note import Action, Note
+from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Actor, DatabaseIdentity, Target, Template
 from reconciler.model.value import Value
 
@@ -67,6 +69,8 @@ class Request(Noun):
              release  only give rows away
              undo     undo `revision`
              refresh  only say what drifted
+    targets, targets_from, installed, where, exclude
+               how the targets were chosen (see `Selection`); which they are is the plan's to say
     prune      retire what the template no longer has
     keep_rows  of an uninstall: give all rows to the tenant
     drift      say all that drifted
@@ -77,6 +81,10 @@ class Request(Noun):
 
     template: str
     targets: tuple[str, ...]
+    targets_from: str | None = None
+    installed: bool = False
+    where: str | None = None
+    exclude: tuple[str, ...] = ()
     actor: str | None = None
     name: str | None = None
     kinds: str | None = None
@@ -90,14 +98,18 @@ class Request(Noun):
     moved_file: str | None = None
     resolutions: tuple[Resolution, ...] = ()
 
+    @property
+    def selection(self) -> Selection:
+        """How its targets are chosen."""
+        return Selection(**{name: getattr(self, name) for name in Selection.model_fields})
+
     def command(self) -> list[str]:
         """The words of the command line that asks for this."""
         if self.mode == "undo":
             words = ["reconcile", "plan", "--undo", str(self.revision)]
         else:
             words = ["reconcile", "plan", self.template]
-            for target in self.targets:
-                words += ["--target", target]
+        words += self.selection.words()
         words += ["--destroy"] if self.mode == "destroy" else []
         words += ["-refresh-only"] if self.mode == "refresh" else []
         words += ["--keep-rows"] if self.keep_rows else []
@@ -235,6 +247,19 @@ class Plan(Noun):
         if self.targets or self.conflicts:
             return self.conflicts
         return tuple(conflict for one in self.left_behind for conflict in one.conflicts)
+
+    def within(self, targets: Iterable[str]) -> Plan:
+        """What it does in some of its targets, by their ids; everything else that it says stays."""
+        some = frozenset(targets)
+        return self.model_copy(
+            update={
+                "changes": tuple(
+                    for_targets(change, some.intersection(change.targets))
+                    for change in self.changes
+                    if not some.isdisjoint(change.targets)
+                )
+            }
+        )
 
     def counts(self) -> Counts:
         """Rows by action: a change counts once for each of its targets."""

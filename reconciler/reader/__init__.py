@@ -25,16 +25,24 @@ from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.plan import Plan, Request
 from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
 from reconciler.queries import inside
+from reconciler.reader import selecting
 from reconciler.reader.answers import About, ask, ask_doubled, ask_held, ask_placed, template_rows
 from reconciler.reader.closer import Places, count_uses, look, places_of
 from reconciler.reader.decode import fingerprint
+from reconciler.reader.selecting import Listed
 from reconciler.sql.asking import Asking, asking
 
 
 def read(
-    connection: Connection, kinds: Kinds, request: Request, undoing: Plan | None = None
+    connection: Connection,
+    kinds: Kinds,
+    request: Request,
+    undoing: Plan | None = None,
+    listed: Listed | None = None,
 ) -> tuple[Snapshot, Actor, Kinds]:
     """Read what a request is about, as it is at one instant.
+
+    `listed` are the names in the file of targets that the request speaks of.
 
     To install or bring up to date: the template's rows, and what the targets' rows look like
     beside them. To uninstall or release: the rows of ours. To undo: what stands where the plan
@@ -49,7 +57,11 @@ def read(
             opening.kinds, opening.shapes, opening.uniques, named=request.name is not None
         )
         template = _template(connection, request, undoing, asked)
-        targets = find_targets(connection, request.targets, template)
+        if undoing is not None:
+            meant = selecting.undone(connection, request, listed or {}, undoing)
+        else:
+            meant = selecting.targets(connection, request, listed or {}, template, asked)
+        targets = find_targets(connection, meant, template)
         acting = find_actor(connection, request.actor)
         (refuse if request.mode in ("sync", "refresh") else refuse_itself)(template, targets)
         ids = [target.organization.id for target in targets]
@@ -63,7 +75,7 @@ def read(
         )
         reading = _Reading(connection, opening, asked, about, template, targets)
         if undoing is not None:
-            snapshot = reading.undone(undoing)
+            snapshot = reading.undone(undoing.within(ids))
         elif about.whole:
             snapshot = reading.held()
         else:

@@ -58,6 +58,8 @@ def happens(drift: Drift, plan: Plan) -> str:
 def nothing(plan: Plan, say: Say) -> str:
     """`No changes. acme matches personal-finance.`, or what that amounts to in another mode."""
     template = say(plan.template.name)
+    if not plan.targets:
+        return f"No changes. {_nobody(plan, template)}."
     match plan.request.mode:
         case "sync":
             said = _matches(plan, template, say)
@@ -75,6 +77,16 @@ def nothing(plan: Plan, say: Say) -> str:
             assert_never(plan.request.mode)
     but = ", but for what is left alone" if plan.notes or plan.left_out or plan.drift else ""
     return f"No changes. {said}{but}{behind(plan)}."
+
+
+def _nobody(plan: Plan, template: str) -> str:
+    """Why there are no targets: nobody fits the question that chose them."""
+    request = plan.request
+    if request.where is not None and not request.installed and request.mode in ("sync", "undo"):
+        return "No organisation fits the condition"
+    if request.where is not None or request.exclude:
+        return f"No installation of {template} fits"
+    return f"No installations of {template}"
 
 
 def _targets(plan: Plan, say: Say) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from reconciler.model.address import Address
 from reconciler.model.change import Change
-from reconciler.model.plan import Plan, Request
+from reconciler.model.plan import Counts, Plan, Request
 from reconciler.model.snapshot import Target
 from reconciler.render import escape, layout
 from reconciler.render.outline import Names, is_fleet
@@ -132,6 +133,19 @@ def without(plan: Plan) -> str:
     return f"Or leave out {which}, and go on with the others:  --skip-conflicted"
 
 
+def all_templates(planned: Sequence[Counts], templates: int) -> str:
+    """`3 templates: 2 to create, 1 to update, 0 to retire; 1 of them could not be planned.`"""
+    if not templates:
+        return "No template is installed there."
+    rows: Counter[str] = Counter()
+    for counts in planned:
+        rows.update(counts.model_dump())
+    conflicts = f"; {count(rows['conflicts'], 'conflict')}" if rows["conflicts"] else ""
+    failed = templates - len(planned)
+    missing = f"; {failed} of them could not be planned" if failed else ""
+    return f"{count(templates, 'template')}: {amounts(rows, done=False)}{conflicts}{missing}."
+
+
 def blocked(plan: Plan) -> str:
     """Why a plan with conflicts goes no further."""
     if not plan.conflicts:
@@ -145,7 +159,7 @@ def blocked(plan: Plan) -> str:
 
 def shortened(request: Request) -> bool:
     """Whether its command names so many targets that it is shown with dots for them."""
-    return request.mode != "undo" and len(request.targets) > _MANY_TARGETS
+    return len(request.targets) > _MANY_TARGETS
 
 
 def command(request: Request) -> str:

@@ -20,6 +20,7 @@ from reconciler.errors import (
 )
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
+from reconciler.model.selection import Selection
 from tests.fixtures import lifecycle
 from tests.fixtures.answers import APPLIED, CHANGES, CONFLICTS, EMPTY, TARGET, Library
 
@@ -78,7 +79,8 @@ def test_all_that_was_asked_reaches_the_library(
     assert (
         main([*command.split(), "-skip=e.f", "--take", "g.h", "-input=false", "-kinds", "k"]) == 0
     )
-    assert answers.asked == [("plan", "postgresql:///general", "pf", ("acme", "bolt"))]
+    meant = Selection(targets=("acme", "bolt"))
+    assert answers.asked == [("plan", "postgresql:///general", "pf", meant)]
     assert answers.options == {
         "actor": "ana",
         "name": "N",
