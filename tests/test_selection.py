@@ -12,6 +12,7 @@ import reconciler
 from reconciler import Selection, library, planfile
 from reconciler.errors import NotAuthorisedError, NotFoundError, ReconcilerError
 from reconciler.model.plan import Plan
+from reconciler.render.history import what
 from tests.fixtures.publisher import Publisher
 from tests.fixtures.world import World
 
@@ -228,8 +229,11 @@ def test_a_revision_is_taken_back_in_some_of_its_targets(fleet: Fleet) -> None:
     assert some.request.command()[:6] == [
         "reconcile", "plan", "--undo", str(fleet.first), "--target", slug(fleet.a),
     ]  # fmt: skip
-    fleet.world.apply(some)
+    done = fleet.world.apply(some)
     assert fleet.plan(fleet.b).empty
+    undone, _ = library.revision(fleet.world.dsn, fleet.first)
+    assert undone.partly_undone_by == undone.undone_by == (done.revision,)
+    assert what(undone) == f"install, undone by {done.revision} (in part)"
     rest = fleet.undo(where=fleet.here, exclude=(fleet.a,))
     assert ids(rest) == {fleet.b}
     fleet.world.apply(rest)

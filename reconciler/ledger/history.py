@@ -19,6 +19,9 @@ _COLUMNS: Final = """
 SELECT r.id, r.plan_id, to_char(r.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
        r.mode, r.installs, r.undoes,
        ARRAY(SELECT u.id FROM reconcile.revision u WHERE u.undoes = r.id ORDER BY u.id),
+       ARRAY(SELECT u.id FROM reconcile.revision u
+             WHERE u.undoes = r.id AND cardinality(u.targets) < cardinality(r.targets)
+             ORDER BY u.id),
        r.template_agent_id, r.template_name, r.template_organization_id,
        r.template_organization_slug, r.actor_mode, r.actor_user_id, r.actor_label,
        r.database_role, cardinality(r.targets), r.counts::text"""
@@ -89,8 +92,8 @@ def numbered(connection: Connection, numbers: Sequence[int]) -> dict[int, Revisi
 
 def _revision(row: tuple[Any, ...]) -> Revision:
     (
-        number, plan_id, applied_at, mode, installs, undoes, undone_by, agent, name, organization,
-        slug, actor_mode, user, label, role, targets, counts,
+        number, plan_id, applied_at, mode, installs, undoes, undone_by, partly, agent, name,
+        organization, slug, actor_mode, user, label, role, targets, counts,
     ) = row  # fmt: skip
     return Revision(
         number=number,
@@ -99,6 +102,7 @@ def _revision(row: tuple[Any, ...]) -> Revision:
         what=_WHAT.get(mode, "install" if installs else "sync"),
         undoes=undoes,
         undone_by=undone_by,
+        partly_undone_by=partly,
         template_agent_id=agent,
         template_name=name,
         template_organization_id=organization,

@@ -21,7 +21,8 @@ class Revision(Noun):
     applied_at     the transaction's time, as `2026-11-02T09:14:00Z`
     what           install (the template was new to a target at least), sync, uninstall, release,
                    or undo of the revision `undoes`
-    undone_by      the revisions that undid this one, if any
+    undone_by      the revisions that undid this one, if any; `partly_undone_by` are those of them
+                   that did so in some of its targets only
     template_...   as they were called then
     actor          in whose name; its label is the e-mail address, or what an operator was known by
     database_role  which role of the database applied it
@@ -35,6 +36,7 @@ class Revision(Noun):
     what: What
     undoes: int | None = None
     undone_by: tuple[int, ...] = ()
+    partly_undone_by: tuple[int, ...] = ()
     template_agent_id: str
     template_name: str
     template_organization_id: str

@@ -61,7 +61,8 @@ def what(revision: Revision) -> str:
             done = "undo" if revision.undoes is None else f"undo of {revision.undoes}"
         case _:
             assert_never(revision.what)
-    undone = ", ".join(map(str, revision.undone_by))
+    part = frozenset(revision.partly_undone_by)
+    undone = ", ".join(f"{one}{' (in part)' * (one in part)}" for one in revision.undone_by)
     return f"{done}, undone by {undone}" if undone else done
 
 
