@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.world",
     "tests.fixtures.publisher",
     "tests.fixtures.vocabulary",
+    "tests.fixtures.fleet",
     "tests.fixtures.settlers",
     "tests.fixtures.cut",
     "tests.fixtures.golden",

@@ -9,84 +9,40 @@ import psycopg
 import pytest
 
 import reconciler
-from reconciler import Selection, library, planfile
+from reconciler import Selection, library
 from reconciler.errors import NotAuthorisedError, NotFoundError, ReconcilerError
-from reconciler.model.plan import Plan
 from reconciler.render.history import what
-from tests.fixtures.publisher import Publisher
+from tests.fixtures.fleet import Fleet, ids, slug
 from tests.fixtures.world import World
 
 
-class Fleet(Publisher):
-    """A template with one type, two tenants that have it, one that has not; all in a region."""
-
-    @classmethod
-    def open(cls, world: World) -> Fleet:
-        fleet = super().open(world)
-        fleet.region = fleet.public.removeprefix("org_")
-        world.insert("entity_types", organization_id=fleet.public, slug="account", name="Account")
-        world.sql(
-            "UPDATE organization SET description = %s WHERE id = %s", fleet.region, fleet.public
-        )
-        fleet.a, fleet.b, fleet.c = (world.organization(description=fleet.region) for _ in range(3))
-        fleet.first = fleet.install(fleet.a, fleet.b).revision
-        return fleet
-
-    def select(self, template: str = "", **chosen: Any) -> Plan:
-        options = {name: chosen.pop(name) for name in ("destroy", "refresh_only") if name in chosen}
-        made = library.plan(
-            self.world.dsn, template or self.agent, Selection(**chosen), actor="user_ana", **options
-        )
-        # What is asked for is in the plan file, and the command says it again.
-        assert planfile.loads(planfile.dumps(made)).request.selection == Selection(**chosen)
-        return made
-
-    def undo(self, **chosen: Any) -> Plan:
-        assert self.first is not None
-        selection = Selection(**chosen)
-        return library.plan_undo(self.world.dsn, self.first, selection, actor="user_ana")
-
-    @property
-    def here(self) -> str:
-        return f"description = '{self.region}'"
-
-
-@pytest.fixture
-def fleet(shared_world: World) -> Fleet:
-    return Fleet.open(shared_world)
-
-
-def ids(plan: Plan) -> set[str]:
-    return {target.organization.id for target in plan.targets}
-
-
-def slug(organization: str) -> str:
-    return organization.removeprefix("org_")
-
-
-def test_installed_are_all_that_have_it_and_nobody_else(fleet: Fleet) -> None:
-    assert ids(fleet.select(installed=True)) == {fleet.a, fleet.b}
-    left = fleet.select(installed=True, exclude=(slug(fleet.b),))
-    assert ids(left) == {fleet.a}
-    words = f"reconcile plan {fleet.agent} --installed --exclude {slug(fleet.b)} --as user_ana"
+def test_installed_are_all_that_have_it_and_nobody_else(standing: Fleet) -> None:
+    assert ids(standing.select(installed=True)) == {standing.a, standing.b}
+    left = standing.select(installed=True, exclude=(slug(standing.b),))
+    assert ids(left) == {standing.a}
+    words = (
+        f"reconcile plan {standing.agent} --installed --exclude {slug(standing.b)} --as user_ana"
+    )
     assert left.request.command() == words.split()
     # Of those that are named, only these; nobody is added.
-    assert ids(fleet.select(targets=(slug(fleet.a), fleet.c), installed=True)) == {fleet.a}
+    assert ids(standing.select(targets=(slug(standing.a), standing.c), installed=True)) == {
+        standing.a
+    }
 
 
-def test_a_plan_means_its_targets_and_not_how_they_were_chosen(fleet: Fleet) -> None:
-    named = fleet.plan(fleet.a, fleet.b)
-    chosen = fleet.select(installed=True, where=fleet.here)
+def test_a_plan_means_its_targets_and_not_how_they_were_chosen(standing: Fleet) -> None:
+    named = standing.plan(standing.a, standing.b)
+    chosen = standing.select(installed=True, where=standing.here)
     assert chosen.plan_id == named.plan_id
     assert chosen.request.targets == ()
 
 
-def test_a_condition_alone_means_private_organisations(fleet: Fleet) -> None:
-    plan = fleet.select(where=fleet.here)
-    assert ids(plan) == {fleet.a, fleet.b, fleet.c}
+def test_a_condition_alone_means_private_organisations(standing: Fleet) -> None:
+    plan = standing.select(where=standing.here)
+    assert ids(plan) == {standing.a, standing.b, standing.c}
     # To say what drifted, or to uninstall, only those matter that have it.
-    assert ids(fleet.select(where=fleet.here, refresh_only=True)) == {fleet.a, fleet.b}
-    assert ids(fleet.select(where=fleet.here, destroy=True)) == {fleet.a, fleet.b}
+    assert ids(standing.select(where=standing.here, refresh_only=True)) == {standing.a, standing.b}
+    assert ids(standing.select(where=standing.here, destroy=True)) == {standing.a, standing.b}
 
 
 def test_a_template_is_not_installed_where_it_comes_from_unless_that_is_asked_for(
@@ -112,9 +68,9 @@ def test_a_template_is_not_installed_where_it_comes_from_unless_that_is_asked_fo
         ("2 < 10 AND slug <> '$1'", True),
     ],
 )
-def test_conditions(fleet: Fleet, condition: str, fit: bool) -> None:
-    found = fleet.select(installed=True, where=condition)
-    assert ids(found) == ({fleet.a, fleet.b} if fit else set())
+def test_conditions(standing: Fleet, condition: str, fit: bool) -> None:
+    found = standing.select(installed=True, where=condition)
+    assert ids(found) == ({standing.a, standing.b} if fit else set())
 
 
 @pytest.mark.parametrize(
@@ -136,22 +92,22 @@ def test_conditions(fleet: Fleet, condition: str, fit: bool) -> None:
         ("(" * 5000 + "slug = 'x'" + ")" * 5000, "nested too deeply"),
     ],
 )
-def test_what_is_no_condition_is_said(fleet: Fleet, condition: str, said: str) -> None:
+def test_what_is_no_condition_is_said(standing: Fleet, condition: str, said: str) -> None:
     with pytest.raises(ReconcilerError) as raised:
-        fleet.select(installed=True, where=condition)
+        standing.select(installed=True, where=condition)
     assert raised.value.message.startswith("--where ")
     assert said in raised.value.message
     assert len(raised.value.message) < 600
     assert "--where \"visibility = 'private'\"" in raised.value.hint
 
 
-def test_a_list_of_targets(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_list_of_targets(standing: Fleet, tmp_path: Path) -> None:
     file = tmp_path / "targets.txt"
-    lines = ["# the first wave", "", fleet.a, slug(fleet.b), f"  {fleet.a}  ", "\t"]
+    lines = ["# the first wave", "", standing.a, slug(standing.b), f"  {standing.a}  ", "\t"]
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
-    plan = fleet.select(targets=(fleet.c,), targets_from=str(file), exclude=(fleet.a,))
-    assert ids(plan) == {fleet.b, fleet.c}
-    assert plan.request.targets == (fleet.c,)
+    plan = standing.select(targets=(standing.c,), targets_from=str(file), exclude=(standing.a,))
+    assert ids(plan) == {standing.b, standing.c}
+    assert plan.request.targets == (standing.c,)
 
 
 @pytest.mark.parametrize(
@@ -167,22 +123,22 @@ def test_a_list_of_targets(fleet: Fleet, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_list_that_is_none(fleet: Fleet, tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_list_that_is_none(standing: Fleet, tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "targets.txt"
     file.write_bytes(content)
     with pytest.raises(ReconcilerError) as raised:
-        fleet.select(targets_from=str(file))
+        standing.select(targets_from=str(file))
     assert said.replace("FILE", str(file)) in raised.value.message
 
 
-def test_a_list_that_cannot_be_read(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read(standing: Fleet, tmp_path: Path) -> None:
     with pytest.raises(ReconcilerError, match=r"cannot read .*: Is a directory"):
-        fleet.select(targets_from=str(tmp_path))
+        standing.select(targets_from=str(tmp_path))
 
 
-def test_unknown_names_are_errors_all_of_them_at_once(fleet: Fleet) -> None:
+def test_unknown_names_are_errors_all_of_them_at_once(standing: Fleet) -> None:
     with pytest.raises(NotFoundError) as raised:
-        fleet.select(targets=("who", fleet.a), exclude=("what", fleet.b))
+        standing.select(targets=("who", standing.a), exclude=("what", standing.b))
     assert raised.value.message == "there is no organisation 'who', 'what' (--exclude)"
 
 
@@ -194,16 +150,16 @@ def test_a_question_that_nobody_fits_is_an_empty_plan_that_can_be_applied(fleet:
         assert fleet.select(installed=True, exclude=(fleet.a, fleet.b), **{mode: True}).empty
 
 
-def test_names_of_whom_nobody_is_left_are_an_error(fleet: Fleet) -> None:
+def test_names_of_whom_nobody_is_left_are_an_error(standing: Fleet) -> None:
     with pytest.raises(NotFoundError, match="nobody is left of the 1 organisation that is named"):
-        fleet.select(targets=(fleet.a,), exclude=(slug(fleet.a),))
+        standing.select(targets=(standing.a,), exclude=(slug(standing.a),))
     with pytest.raises(NotFoundError, match=r"--installed and --where .* rule out every one"):
-        fleet.select(targets=(fleet.a, fleet.c), installed=True, where="slug = 'x'")
+        standing.select(targets=(standing.a, standing.c), installed=True, where="slug = 'x'")
 
 
-def test_to_leave_some_out_is_no_choice(fleet: Fleet) -> None:
+def test_to_leave_some_out_is_no_choice(standing: Fleet) -> None:
     with pytest.raises(NotFoundError, match="no target was named"):
-        fleet.select(exclude=(fleet.a,))
+        standing.select(exclude=(standing.a,))
 
 
 def test_a_member_is_told_whom_they_may_not_change(fleet: Fleet) -> None:
@@ -262,25 +218,25 @@ def test_a_target_that_is_gone_can_be_left_out_of_an_undo(fleet: Fleet) -> None:
     assert ids(fleet.undo(exclude=(fleet.b,))) == {fleet.a}
 
 
-def test_status_of_some(fleet: Fleet) -> None:
+def test_status_of_some(standing: Fleet) -> None:
     def told(**chosen: Any) -> set[str]:
-        found = library.status(fleet.world.dsn, fleet.agent, Selection(**chosen))
+        found = library.status(standing.world.dsn, standing.agent, Selection(**chosen))
         return {one.organization.id for each in found.templates for one in each.installations}
 
-    assert told(installed=True) == told(where=fleet.here) == {fleet.a, fleet.b}
-    assert told(targets=(fleet.a, fleet.c)) == {fleet.a}
-    assert told(exclude=(slug(fleet.a),)) == {fleet.b}
+    assert told(installed=True) == told(where=standing.here) == {standing.a, standing.b}
+    assert told(targets=(standing.a, standing.c)) == {standing.a}
+    assert told(exclude=(slug(standing.a),)) == {standing.b}
     assert told(where="slug = 'nobody'") == set()
 
 
-def test_the_templates_that_are_installed_somewhere(fleet: Fleet) -> None:
+def test_the_templates_that_are_installed_somewhere(standing: Fleet) -> None:
     def told(**chosen: Any) -> set[str]:
-        found = library.templates(fleet.world.dsn, Selection(**chosen))
+        found = library.templates(standing.world.dsn, Selection(**chosen))
         return {one.agent_id for one in found}
 
-    assert fleet.agent in told()
-    assert told(where=fleet.here) == {fleet.agent}
-    assert told(targets=(fleet.c,)) == set()
+    assert standing.agent in told()
+    assert told(where=standing.here) == {standing.agent}
+    assert told(targets=(standing.c,)) == set()
 
 
 def test_choosing_a_thousand_takes_as_many_round_trips_as_choosing_two(

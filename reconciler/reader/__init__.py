@@ -57,10 +57,7 @@ def read(
             opening.kinds, opening.shapes, opening.uniques, named=request.name is not None
         )
         template = _template(connection, request, undoing, asked)
-        if undoing is not None:
-            meant = selecting.undone(connection, request, listed or {}, undoing)
-        else:
-            meant = selecting.targets(connection, request, listed or {}, template, asked)
+        meant = selecting.targets(connection, request, listed or {}, template, asked, undoing)
         targets = find_targets(connection, meant, template)
         acting = find_actor(connection, request.actor)
         (refuse if request.mode in ("sync", "refresh") else refuse_itself)(template, targets)

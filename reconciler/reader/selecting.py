@@ -32,13 +32,20 @@ _QUOTES: Final = "Texts stand in single quotes ('pro'), names with capitals in d
 
 
 def targets(
-    connection: Connection, request: Request, listed: Listed, template: Template, asked: Asking
+    connection: Connection,
+    request: Request,
+    listed: Listed,
+    template: Template,
+    asked: Asking,
+    undoing: Plan | None,
 ) -> list[str]:
-    """The ids of the organisations that a request is about; of names that need no more, these.
+    """The ids of the organisations that a request is about; names that need no more stay names.
 
-    None for a question that nobody fits; raises NotFoundError where nobody is left of those who
-    are named, and for unknown names.
+    Nobody where no organisation fits a question. Raises NotFoundError for unknown names, and where
+    nobody is left of those who are named.
     """
+    if undoing is not None:
+        return _undone(connection, request, listed, undoing)
     selection = request.selection
     if not (selection.narrows or listed):
         return list(selection.targets)
@@ -62,10 +69,10 @@ def targets(
     return _chosen(connection, selection, listed, wanted)
 
 
-def undone(connection: Connection, request: Request, listed: Listed, applied: Plan) -> list[str]:
+def _undone(connection: Connection, request: Request, listed: Listed, applied: Plan) -> list[str]:
     """The ids of those targets of a plan that was applied in which it is to be taken back.
 
-    Raises NotFoundError for a name that is none of them, and where nobody is left.
+    Raises NotFoundError for a name that is none of them, too.
     """
     selection = request.selection
     known = {target.organization.id: target.organization.slug for target in applied.targets}
