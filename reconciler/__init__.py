@@ -8,6 +8,7 @@ and exactly that Plan becomes one transaction:
     differ/    Snapshot -> Plan                       render/   words for people
     applier/   Plan -> Outcome                        ledger/   what was applied
     database/  connections, catalog, embedded server  cli/      one file a command
+    rollout/   a plan in waves                        progress  who watches, and telling them
     library    the calls below                        past      those that look back
     insight    those that look at the present
     demo/      the story of `make demo`
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         SchemaMismatchError,
         ScopeError,
         StalePlanError,
+        StoppedError,
     )
     from reconciler.library import (
         apply,
@@ -111,6 +113,7 @@ __all__ = [
     "Selection",
     "StalePlanError",
     "Status",
+    "StoppedError",
     "Why",
     "__version__",
     "apply",

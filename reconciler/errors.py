@@ -6,7 +6,7 @@ A psycopg error never leaks: it is chained as the cause of one of these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -73,8 +73,21 @@ class RefusedError(ReconcilerError):
     """A request that the semantics forbid: own organisation, private or installed template."""
 
 
-class NotAuthorisedError(ReconcilerError):
-    """The actor may not change this target."""
+class TargetsError(ReconcilerError):
+    """Because of some of the targets; `targets` says which, by id, and why, in a line each.
+
+    It is empty where it is not known which.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str, targets: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.targets = dict(targets or {})
+
+
+class NotAuthorisedError(TargetsError):
+    """The actor may not change these targets."""
 
     exit_code = Exit.NOT_AUTHORISED
 
@@ -97,13 +110,13 @@ class ConflictsError(ReconcilerError):
         self.conflicts = tuple(conflicts)
 
 
-class StalePlanError(ReconcilerError):
+class StalePlanError(TargetsError):
     """Rows that the plan would touch are no longer as the plan saw them; nothing was written."""
 
     exit_code = Exit.STALE
 
 
-class LockedError(ReconcilerError):
+class LockedError(TargetsError):
     """Another writer holds a lock that was waited for too long; nothing was written."""
 
     exit_code = Exit.LOCKED
@@ -138,3 +151,16 @@ class OutcomeUnknownError(ReconcilerError):
         super().__init__(message, hint=hint)
         self.transaction_id = transaction_id
         self.expected = expected
+
+
+class StoppedError(ReconcilerError):
+    """A roll-out in waves has stopped before its end: what was applied before, stays applied.
+
+    outcome    the Outcome so far: what was applied, refused and not reached
+    exit_code  the one of what stopped it, which is the cause
+    """
+
+    def __init__(self, message: str, *, hint: str, exit_code: Exit, outcome: Any) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = exit_code
+        self.outcome = outcome

@@ -9,9 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from reconciler import applier
 from reconciler import kinds as kind_files
-from reconciler.applier import lost
 from reconciler.applier.refusals import again
 from reconciler.database.connection import Database, run, session, transaction
 from reconciler.database.platform import SETTINGS
@@ -20,7 +18,6 @@ from reconciler.differ.check import check
 from reconciler.errors import (
     ConflictsError,
     NotAppliedError,
-    OutcomeUnknownError,
     PlanFileError,
     StalePlanError,
 )
@@ -42,6 +39,8 @@ from reconciler.render.outline import Names
 from reconciler.render.preview import preview as preview_statements
 from reconciler.render.reasons import explanation
 from reconciler.render.words import row
+from reconciler.rollout import roll_out
+from reconciler.rollout.pace import Pace
 
 # A race lost is planned again: the second of two installs then finds nothing to do. And so is
 # what a lost connection rolled back.
@@ -54,22 +53,33 @@ def apply(
     *,
     kinds: Path | None = None,
     lock_timeout: str = "10s",
+    wave: str | None = None,
+    canary: str | None = None,
+    max_failures: int = 0,
+    pause: str = "0s",
 ) -> Outcome:
-    """Execute exactly this plan in one transaction, or refuse it whole (see `applier.apply`).
+    """Execute exactly this plan, or refuse it whole; in one transaction, or in waves.
+
+    `wave` is of how many targets a transaction is: a number (`500`) or a part of those that the
+    plan changes (`10%`); `100%` is one transaction. So is None, up to a million rows. `canary` is
+    the size of a first, smaller wave; `pause` a time to wait after each wave, as `10min`. Each
+    wave is a revision of its own, and a target is in one wave, or in none.
+
+    Applied again, a plan goes on where it stopped, with waves of any size. `max_failures` is how
+    many targets may be refused (stale, locked, not authorised) before it stops: they are left out
+    of their wave, and stand in the outcome.
 
     Where the connection is lost while committing, what became of it is asked on a new one, for
     as long as `lock_timeout`: the plan was applied, or NotAppliedError says that nothing was
     written, or OutcomeUnknownError that nobody could be asked. On a connection of the caller's,
     OutcomeUnknownError is raised at once, and `outcome` is the way to ask.
+
+    Raises what `applier.apply` raises, then nothing was written; StoppedError, with an outcome,
+    where something had been done or refused before; RefusedError for more than a million rows
+    at once unasked.
     """
-    loaded = _kinds_of(plan, kinds)
-    try:
-        with session(database) as connection:
-            return applier.apply(connection, plan, loaded, lock_timeout)
-    except OutcomeUnknownError as error:
-        if not isinstance(database, str):
-            raise
-        return lost.resolve(database, plan, error, lock_timeout)
+    pace = Pace.of(wave=wave, canary=canary, max_failures=max_failures, pause=pause)
+    return roll_out(database, plan, _kinds_of(plan, kinds), pace, lock_timeout)
 
 
 def install_agent_from_template(

@@ -15,6 +15,7 @@ from reconciler.errors import NotFoundError, ReconcilerError, RefusedError, Sche
 from reconciler.model.plan import Plan, Request
 from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Snapshot
+from reconciler.progress import tell
 from reconciler.reader.selecting import Listed
 from reconciler.resolutions import Flags
 
@@ -152,11 +153,13 @@ def _planned(
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     resolutions, patterns = resolving.parse(flags, "", now)
     request = request.model_copy(update={"resolutions": tuple(resolutions)})
+    tell("reading")
     snapshot, acting, fitted = reader.read(connection, loaded, request, undoing, listed)
     if undoing is not None:
         undoing = undoing.within(target.organization.id for target in snapshot.targets)
     resolutions, _ = resolving.parse(flags, acting.label, now)
     request = request.model_copy(update={"resolutions": tuple(resolutions)})
+    tell("deciding", rows=len(snapshot.rows))
     if patterns:
         # What a pattern resolves must not be left behind before it could.
         everybody = request.model_copy(update={"skip_conflicted": False})

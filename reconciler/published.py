@@ -30,8 +30,12 @@ def schemas_directory() -> Path:
 def documents() -> dict[str, str]:
     """What the files should hold, by file name."""
     # Whoever only looks for the directory needs neither pydantic nor the parser of predicates.
+    from pydantic import TypeAdapter
+
     from reconciler import planfile
     from reconciler.kinds.declaration import Declaration
+    from reconciler.model.event import Event
+    from reconciler.model.outcome import Outcome
     from reconciler.model.revision import History
     from reconciler.model.status import Status
     from reconciler.model.why import Why
@@ -60,12 +64,26 @@ def documents() -> dict[str, str]:
         **Why.model_json_schema(mode="serialization"),
         "title": "An answer of reconcile why",
     }
+    outcome = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Outcome.model_json_schema(mode="serialization"),
+        "title": "The outcome of reconcile apply",
+    }
+    event = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TypeAdapter(Event).json_schema(mode="serialization"),
+        "title": "An event of reconcile",
+        "description": "A line on stderr of `reconcile plan -json` and `reconcile apply -json`. "
+        "Later releases may add fields and events; who reads them skips what it does not know.",
+    }
     return {
         "plan.schema.json": _text(planfile.schema()),
         "kind.schema.json": _text(kind),
         "history.schema.json": _text(history),
         "status.schema.json": _text(status),
         "why.schema.json": _text(why),
+        "outcome.schema.json": _text(outcome),
+        "event.schema.json": _text(event),
     }
 
 

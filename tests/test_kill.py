@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -15,29 +14,17 @@ import pytest
 
 from reconciler import library
 from reconciler.errors import OutcomeUnknownError, ReconcilerError
-from tests.fixtures.cut import Step, alone, behind, between_statements, dump, everything
+from tests.fixtures.cut import (
+    alone,
+    behind,
+    between_statements,
+    dump,
+    everything,
+    in_a_child,
+)
 from tests.fixtures.world import World
 
-# A fork does as well as a new process, and is fifty times as fast; the child uses none of
-# the connections that it inherits.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-def in_a_child(work: Callable[[], object], step: Step) -> int:
-    """How a process that did this work ended: 0, 1 with a traceback, or minus a signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(30)
-            with between_statements(step):
-                work()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def killed_at(point: int, work: Callable[[], object]) -> int:

@@ -35,9 +35,9 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     told: list[Plan] = []
     apply = applier.apply
 
-    def noticed(connection: Any, plan: Plan, *rest: Any) -> Any:
+    def noticed(connection: Any, plan: Plan, *rest: Any, **options: Any) -> Any:
         told.append(plan)
-        return apply(connection, plan, *rest)
+        return apply(connection, plan, *rest, **options)
 
     monkeypatch.setattr(applier, "apply", noticed)
     return told
@@ -60,6 +60,9 @@ def test_committed_and_not_told_is_applied(
         "revision": number,
         "counts": counts,
         "template_moved": False,
+        "waves": ({"revision": number, "targets": 1, "counts": counts, "earlier": False},),
+        "targets": {target: "applied"},
+        "refused": (),
     }
     assert attempts == [plan]
     assert everything(world, target, plan)

@@ -6,10 +6,10 @@ time-outs -> lock the targets -> applied already? -> who may -> does it fit -> l
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +18,8 @@ from psycopg import errors as pg
 from reconciler.applier import allowed, ids
 from reconciler.applier.refusals import (
     different_database,
+    gone_targets,
+    in_conflict,
     kinds_moved,
     lost_at_commit,
     somebody_else,
@@ -28,17 +30,18 @@ from reconciler.database.opening import Opening, open_database
 from reconciler.database.platform import Fixed, authorise, find_actor
 from reconciler.differ.check import check
 from reconciler.errors import (
-    ConflictsError,
     LockedError,
     OutcomeUnknownError,
     StalePlanError,
 )
 from reconciler.kinds import Kinds
 from reconciler.ledger import record
+from reconciler.ledger.history import waves_of
 from reconciler.model.change import Create
-from reconciler.model.outcome import Outcome
+from reconciler.model.outcome import Outcome, Verdict, Wave, already, verdicts
 from reconciler.model.plan import Plan
 from reconciler.model.value import Digest
+from reconciler.progress import tell, watched
 from reconciler.reader import read_fingerprint
 from reconciler.reader.answers import About
 from reconciler.sql.guard import Scope
@@ -46,6 +49,8 @@ from reconciler.sql.statements import Check, Script
 from reconciler.sql.tree import Statement
 
 RETRIES: Final = 3
+# From so many rows on, a person who watches is told of each statement.
+_MANY: Final = 2_000
 
 # The planner knows nothing of the arrays that we send, and joins of unknown size are best made
 # in the order in which they are written: contents, places, and then the rows there.
@@ -59,8 +64,18 @@ _SETTINGS: Final = (
 )
 
 
-def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = "10s") -> Outcome:
+def apply(
+    connection: Connection,
+    plan: Plan,
+    kinds: Kinds,
+    lock_timeout: str = "10s",
+    *,
+    reviewed: str | None = None,
+) -> Outcome:
     """Execute exactly this plan, or refuse it whole.
+
+    Where it was applied to some of its targets before, it goes on with the others. `reviewed`
+    is the plan_id of the plan that was reviewed, where this one is a part of it.
 
     `lock_timeout` is PostgreSQL's: how long to wait for each lock, as `10s`. Deadlocks and
     serialization failures are retried, the whole transaction, up to three times.
@@ -71,20 +86,18 @@ def apply(connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str = 
     """
     check(plan, kinds)
     if plan.blocking:
-        count = len(plan.blocking)
-        raise ConflictsError(
-            f"the plan has {count} unresolved conflict{'s' if count > 1 else ''}",
-            hint="`reconcile show FILE` names each with the commands that would resolve it; "
-            "then make a new plan.",
-            conflicts=plan.blocking,
-        )
+        raise in_conflict(plan)
     if plan.empty:
-        return Outcome(status="nothing_to_do", plan_id=plan.plan_id)
+        return Outcome(
+            status="nothing_to_do", plan_id=reviewed or plan.plan_id, targets=verdicts(plan, {})
+        )
     for attempt in range(1, RETRIES + 1):
         work = _Apply(connection, plan, kinds, lock_timeout, attempt)
+        work.reviewed = reviewed or plan.plan_id
         try:
             with transaction(connection, read_only=False):
                 work.done = work.outcome()
+                tell("committing")
             return work.done
         except OutcomeUnknownError as error:
             # Only the COMMIT raises it, so all was done before.
@@ -113,6 +126,7 @@ class _Apply:
         self.plan = plan
         self.kinds = kinds
         self.lock_timeout = lock_timeout
+        self.reviewed = plan.plan_id
         self.targets = [target.organization.id for target in plan.targets]
         self.now: datetime
         self.transaction_id: str | None = None
@@ -120,16 +134,16 @@ class _Apply:
         self.scope = Scope.of(kinds, frozenset(self.targets))
 
     def outcome(self) -> Outcome:
-        plan = self.plan
-        applied = self._enter()
+        whole = self.plan
+        applied, gone = self._enter()
         if applied:
-            number, counts = applied[0]
-            return Outcome(
-                status="already_applied",
-                plan_id=plan.plan_id,
-                revision=number,
-                counts=json.loads(counts),
-            )
+            done = {one for _, _, targets in applied for one in targets}
+            if self._nothing_left(done):
+                found = already(whole, waves_of(applied))
+                return found.model_copy(update={"plan_id": self.reviewed})
+        plan = self.plan
+        if gone := sorted(set(gone) & set(self.targets)):
+            raise gone_targets(plan, gone)
         opening = open_database(self.connection, self.kinds)
         if opening.database != plan.database:
             raise different_database(plan, opening.database)
@@ -151,8 +165,11 @@ class _Apply:
             self.connection, opening, script.creates(), self.scope, self.attempt
         )
         counts = _counts(plan)
-        ((number, self.transaction_id),) = self._run([record.revision(plan, counts)])[0]
+        part_of = None if plan.plan_id == self.reviewed else self.reviewed
+        ((number, self.transaction_id),) = self._run([record.revision(plan, counts, part_of)])[0]
+        tell("writing", rows=plan.rows)
         self._write(script.writes())
+        tell("recording", rows=plan.rows)
         self._write(
             [
                 record.content(script.contents()),
@@ -162,22 +179,43 @@ class _Apply:
                 record.advance(self.targets, number),
             ]
         )
+        known: dict[Verdict, Iterable[str]] = {
+            "already_applied": whole.changed,
+            "applied": plan.changed,
+        }
         return Outcome(
             status="applied",
-            plan_id=plan.plan_id,
+            plan_id=self.reviewed,
             revision=number,
             counts=counts,
             template_moved=moved,
+            waves=(Wave(revision=number, targets=len(plan.targets), counts=counts),),
+            targets=verdicts(whole, known),
         )
 
-    def _enter(self) -> Rows:
-        """Take turns with other applies, then see whether this plan was applied before."""
-        rows = sum(len(change.targets) for change in self.plan.changes)
-        ((*_, now),) = run(self.connection, [Fixed(_SETTINGS, (self.lock_timeout, rows))])[0]
+    def _enter(self) -> tuple[Rows, list[str]]:
+        """Take turns with other applies, then see whether this plan was applied before, and
+        whether all targets are still there.
+        """
+        settings = Fixed(_SETTINGS, (self.lock_timeout, self.plan.rows))
+        ((*_, now),) = run(self.connection, [settings])[0]
         self.now = datetime.fromtimestamp(float(now), UTC)
+        tell("locking", rows=len(self.targets))
         new = [one.organization.id for one in self.plan.targets if one.revision is None]
-        batch = [record.enter(new)] if new else []
-        return self._run([*batch, record.lock(self.targets), record.find(self.plan.plan_id)])[-1]
+        batch = [*([record.enter(new)] if new else []), record.lock(self.targets), self._find()]
+        guarded = [self.scope.guard(one) for one in batch]
+        *_, applied, gone = run(self.connection, [*guarded, allowed.gone(self.targets)])
+        return applied, [one for (one,) in gone]
+
+    def _find(self) -> Statement:
+        return record.find(self.reviewed, self.plan.plan_id, self.targets)
+
+    def _nothing_left(self, done: set[str]) -> bool:
+        """Leave out the targets to which the plan was applied before; says whether that is all."""
+        self.plan = self.plan.for_targets(set(self.targets) - done)
+        self.targets = [target.organization.id for target in self.plan.targets]
+        self.scope = Scope.of(self.kinds, frozenset(self.targets))
+        return self.plan.empty
 
     def _first(self, script: Script) -> None:
         """Rename, and bring back, if that is still possible as the plan saw it."""
@@ -189,6 +227,7 @@ class _Apply:
     def _verify(self, script: Script, opening: Opening) -> bool:
         """Lock the rows and hold them against the plan; says whether the template moved."""
         self._run(script.locks())
+        tell("checking", rows=self.plan.rows)
         self._hold(script.checks())
         allowed.unused(self.connection, self.plan, opening)
         if self.plan.request.mode != "sync":
@@ -217,7 +256,16 @@ class _Apply:
             raise stale_rows(self.plan, wrong)
 
     def _write(self, statements: list[Statement]) -> None:
-        for statement, answer in zip(statements, self._run(statements), strict=True):
+        """Write; one statement after the other where much is written and somebody watches."""
+        if not (watched() and self.plan.rows >= _MANY):
+            self._wrote(statements, self._run(statements))
+            return
+        for statement in statements:
+            tell("writing", what=statement.serves, rows=statement.rows)
+            self._wrote([statement], self._run([statement]))
+
+    def _wrote(self, statements: list[Statement], answers: list[Rows]) -> None:
+        for statement, answer in zip(statements, answers, strict=True):
             written = answer[0][0]
             if statement.rows is not None and written != statement.rows:
                 raise StalePlanError(

@@ -5,10 +5,13 @@ A plan file may come from anywhere, and the world moves on between a review and 
 
 from __future__ import annotations
 
+from typing import Final
+
 from reconciler import planfile
 from reconciler.applier.refusals import somebody_else, stale_rows
 from reconciler.database.connection import Connection
 from reconciler.database.opening import Opening
+from reconciler.database.platform import Fixed
 from reconciler.database.templates import find_heirs, find_template, refuse, refuse_itself
 from reconciler.differ.invert import beyond
 from reconciler.errors import InvalidPlanError
@@ -19,6 +22,16 @@ from reconciler.model.plan import Plan
 from reconciler.reader.answers import About
 from reconciler.reader.closer import count_uses
 from reconciler.sql.asking import asking
+
+_GONE: Final = (
+    "SELECT t.id FROM unnest($1::text[]) AS t (id) "
+    "WHERE NOT EXISTS (SELECT 1 FROM public.organization o WHERE o.id = t.id)"
+)
+
+
+def gone(targets: list[str]) -> Fixed:
+    """A question: which of the targets does the platform no longer have?"""
+    return Fixed(_GONE, (targets,))
 
 
 def template(connection: Connection, plan: Plan, kinds: Kinds) -> None:

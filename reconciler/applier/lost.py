@@ -7,7 +7,6 @@ lock that every apply has on the revisions from before its COMMIT to its end.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from typing import Final, Literal
@@ -19,7 +18,8 @@ from reconciler.database.connection import Connection, run, session, transaction
 from reconciler.database.opening import open_ledger
 from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, OutcomeUnknownError, ReconcilerError
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.ledger.history import applied, waves_of
+from reconciler.model.outcome import Fate, Outcome, already, the_only, total
 from reconciler.model.plan import Plan
 
 _PAUSE: Final = 0.05
@@ -27,7 +27,6 @@ _UNITS: Final = {"": 1e-3, "us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600,
 # Instead of a lock_timeout of 0, which has no end.
 _LONG_ENOUGH: Final = 10.0
 
-_FIND: Final = "SELECT id, counts::text FROM reconcile.revision WHERE plan_id = $1"
 _STATUS: Final = "SELECT pg_xact_status($1::text::xid8)"
 _WRITERS: Final = Fixed(
     "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted "
@@ -44,8 +43,16 @@ _WHY: Final = {
 }
 
 
-def ask(connection: Connection, plan: Plan, transaction_id: str | None, wait: float) -> Fate:
+def ask(
+    connection: Connection,
+    plan: Plan,
+    transaction_id: str | None,
+    wait: float,
+    reviewed: str | None = None,
+) -> Fate:
     """What became of a plan; waits so many seconds for a transaction that has not ended.
+
+    `reviewed` is the plan_id of the plan that was reviewed, where this one is a part of it.
 
     Raises PlanFileError where this is another database than the plan's, DatabaseError where
     this connection is lost, too.
@@ -61,17 +68,21 @@ def ask(connection: Connection, plan: Plan, transaction_id: str | None, wait: fl
             state: _State = "in progress" if writers else "ended"
         else:
             state = _state(connection, transaction_id)
-        found = _find(connection, plan)
-        if found is not None:
+        found = _find(connection, plan, reviewed or plan.plan_id)
+        if found.status == "applied" or state == "ended":
             return found
-        if state == "ended":
-            return Fate(status="not_applied", plan_id=plan.plan_id)
         if state == "unknown" or time.monotonic() >= deadline:
             return Fate(status="unknown", plan_id=plan.plan_id, why=_WHY[state])
         time.sleep(_PAUSE)
 
 
-def resolve(database: str, plan: Plan, lost: OutcomeUnknownError, lock_timeout: str) -> Outcome:
+def resolve(
+    database: str,
+    plan: Plan,
+    lost: OutcomeUnknownError,
+    lock_timeout: str,
+    reviewed: str | None = None,
+) -> Outcome:
     """The outcome of an apply whose connection was lost at COMMIT, asked on a new connection.
 
     Waits as long as for a lock, for the transaction to end or the server to come back. Raises
@@ -84,7 +95,7 @@ def resolve(database: str, plan: Plan, lost: OutcomeUnknownError, lock_timeout: 
             try:
                 with session(database) as connection:
                     left = deadline - time.monotonic()
-                    fate = ask(connection, plan, lost.transaction_id, left)
+                    fate = ask(connection, plan, lost.transaction_id, left, reviewed)
                 break
             except ReconcilerError as error:
                 if time.monotonic() >= deadline:
@@ -95,8 +106,8 @@ def resolve(database: str, plan: Plan, lost: OutcomeUnknownError, lock_timeout: 
         raise unknown(plan, "interrupted while asking", lost.transaction_id) from error
     match fate.status:
         case "applied":
-            return _outcome(fate, lost)
-        case "not_applied":
+            return _outcome(plan, fate, lost)
+        case "partly_applied" | "not_applied":
             raise not_applied(plan) from lost
         case _:
             raise unknown(plan, fate.why, lost.transaction_id) from lost
@@ -108,29 +119,35 @@ def seconds(text: str) -> float | None:
     return float(found[1]) * _UNITS[found[2]] if found else None
 
 
-def _outcome(fate: Fate, lost: OutcomeUnknownError) -> Outcome:
+def _outcome(plan: Plan, fate: Fate, lost: OutcomeUnknownError) -> Outcome:
     expected = lost.expected
-    if isinstance(expected, Outcome) and expected.revision == fate.revision:
+    if isinstance(expected, Outcome) and expected.revision in {
+        wave.revision for wave in fate.waves
+    }:
         return expected
     # Somebody else applied the same plan, after our transaction was rolled back.
-    return Outcome(
-        status="already_applied",
-        plan_id=fate.plan_id,
-        revision=fate.revision,
-        counts=fate.counts,
-    )
+    return already(plan, fate.waves).model_copy(update={"plan_id": fate.plan_id})
 
 
-def _find(connection: Connection, plan: Plan) -> Fate | None:
+def _find(connection: Connection, plan: Plan, reviewed: str) -> Fate:
     with transaction(connection, read_only=True):
         here = open_ledger(connection)
         if here != plan.database:
             raise another_database(plan, here)
-        (rows,) = run(connection, [Fixed(_FIND, (plan.plan_id,))])
+        rows = applied(connection, reviewed, plan.plan_id)
+    mine = {target.organization.id for target in plan.targets}
+    rows = [row for row in rows if not mine.isdisjoint(row[2])]
     if not rows:
-        return None
-    number, counts = rows[0]
-    return Fate(status="applied", plan_id=plan.plan_id, revision=number, counts=json.loads(counts))
+        return Fate(status="not_applied", plan_id=reviewed)
+    done = {target for *_, targets in rows for target in targets}
+    waves = waves_of(rows)
+    return Fate(
+        status="applied" if done.issuperset(plan.changed) else "partly_applied",
+        plan_id=reviewed,
+        revision=the_only(waves),
+        counts=total(waves),
+        waves=waves,
+    )
 
 
 def _state(connection: Connection, transaction_id: str) -> _State:

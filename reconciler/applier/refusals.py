@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from reconciler.database.fit import Shapes
 from reconciler.errors import (
+    ConflictsError,
     NotAppliedError,
     OutcomeUnknownError,
     PlanFileError,
@@ -117,6 +118,36 @@ def stale_rows(plan: Plan, rows: Sequence[tuple[Create | Rewrite, str, str]]) ->
         "the plan is stale\n  " + "\n  ".join(lines) + "\nNothing was written.",
         hint=f"1. Make a new plan: {again(plan)}\n"
         "2. Read what it would do now, and apply that one.",
+        targets={
+            organization: f"{change.address} {wrong}"
+            for change, organization, wrong in reversed(rows)
+        },
+    )
+
+
+def gone_targets(plan: Plan, gone: Sequence[str]) -> StalePlanError:
+    """Organisations were deleted since the plan was made."""
+    names = {target.organization.id: target.organization.slug for target in plan.targets}
+    lines = [f"{names[one]} ({one})" for one in gone[:_SHOWN]]
+    if len(gone) > _SHOWN:
+        lines.append(f"... and {len(gone) - _SHOWN} more")
+    return StalePlanError(
+        "the plan is stale: there is no such organisation any more\n  "
+        + "\n  ".join(lines)
+        + "\nNothing was written.",
+        hint="Make a new plan without these targets.",
+        targets=dict.fromkeys(gone, "there is no such organisation any more"),
+    )
+
+
+def in_conflict(plan: Plan) -> ConflictsError:
+    """The plan cannot be applied as it is."""
+    count = len(plan.blocking)
+    return ConflictsError(
+        f"the plan has {count} unresolved conflict{'s' if count > 1 else ''}",
+        hint="`reconcile show FILE` names each with the commands that would resolve it; "
+        "then make a new plan.",
+        conflicts=plan.blocking,
     )
 
 

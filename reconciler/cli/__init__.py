@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -40,6 +40,15 @@ COMMANDS: Final = {
 
 class _Commands(click.Group):
     """A group that imports a command when it is called; the signatures are click's."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would answer an interruption with an empty line on stderr."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if streams.as_events():
+                raise click.Abort from None
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """All commands, in the order in which they are needed."""
@@ -81,7 +90,7 @@ def main(arguments: Sequence[str] | None = None, *, nested: bool = False) -> int
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     session = Session()
-    streams.prepare()
+    streams.prepare(events=_events(given))
     try:
         code = reconcile.main(given, "reconcile", standalone_mode=False, obj=session)
         return code if isinstance(code, int) else Exit.DONE
@@ -95,3 +104,11 @@ def main(arguments: Sequence[str] | None = None, *, nested: bool = False) -> int
         return failures.expected(error, session, given)
     except Exception as error:
         return failures.unexpected(error, session, given)
+
+
+def _events(given: Sequence[str]) -> bool:
+    """Whether stderr is to get events; it is asked before the command line is understood, since
+    a mistake in it is an event then, too.
+    """
+    command = next((word for word in given if not word.startswith("-")), "")
+    return command in ("plan", "apply") and not {"-json", "--json"}.isdisjoint(given)

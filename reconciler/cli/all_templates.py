@@ -105,8 +105,9 @@ def apply(session: Session, database: str, template: str | None, asked: Mapping[
         session.done = f"{done} of {len(found)} templates are applied." if done else ""
         told = {**context.params, **selecting.one_of_all(asked), "plan_or_template": one.agent_id}
         try:
-            context.invoke(context.command, **told)
-            done += 1
+            code = context.invoke(context.command, **told)
+            codes |= {code} - {Exit.DONE}
+            done += code == Exit.DONE
         except (DatabaseError, HiddenRowsError):
             raise
         except ReconcilerError as error:

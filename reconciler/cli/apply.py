@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
-from reconciler.cli import all_templates, options, planning, selecting, streams
+from reconciler.cli import all_templates, options, planning, rolling, selecting, streams, watching
 from reconciler.cli.session import Session
 from reconciler.errors import (
     ConflictsError,
     Exit,
-    NotAppliedError,
-    OutcomeUnknownError,
     ReconcilerError,
+    StoppedError,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ _APPROVAL = "yes"
 @click.command(context_settings=options.HELP)
 @click.argument("plan_or_template", metavar="[FILE|TEMPLATE]", required=False)
 @planning.planning
+@rolling.rolling
 @options.option("auto-approve", is_flag=True, help="Do not ask before applying a new plan.")
 @options.asking
 @options.option(
@@ -65,6 +65,9 @@ def apply(
     a FILE (`-`: the standard input); everything else is a TEMPLATE, and it has to be said where it
     goes. With --all-templates each is planned, shown, asked about and applied by itself.
 
+    With --wave or --canary it is applied in waves, each of them whole or not at all. A FILE that
+    was applied in part is gone on with by applying it again.
+
     \b
     Exit codes:
       0  applied, or nothing to do
@@ -73,9 +76,11 @@ def apply(
       4  the plan is stale
       5  locked, or timed out
       6  not authorised
+    4, 5 and 6 also where only some targets were refused, and the others are applied.
     """
     session.own_codes = True
     session.untouched = True
+    pace = rolling.pace(asked)
     if _is_file(plan_or_template):
         if needless := planning.given(asked):
             raise click.UsageError(
@@ -103,16 +108,21 @@ def apply(
         made = planning.make(database, plan_or_template, asked, kinds)
         kinds = Path(made.request.kinds) if made.request.kinds else None
         _approve(made, session, auto_approve=auto_approve, verbose=verbose)
+    again = _again(plan_or_template, made, kinds)
+    stays = rolling.staying(session, again, pace)
     try:
-        with streams.waiting("Applying"):
-            outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout)
-    except (NotAppliedError, OutcomeUnknownError) as error:
-        again = _again(plan_or_template, made, kinds)
+        with watching.waiting("Applying", stays):
+            outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout, **pace)
+    except ReconcilerError as error:
         error.hint = error.hint.replace("reconcile apply FILE", again)
+        if isinstance(error, StoppedError):
+            # The error itself says what stays.
+            session.done = ""
+            _say(error.outcome, as_json=as_json)
         raise
-    session.done = "The plan is applied."
+    session.done = "The plan is applied." if outcome.status != "incomplete" else session.done
     _say(outcome, as_json=as_json)
-    return Exit.DONE
+    return outcome.exit_code
 
 
 def _is_file(given: str | None) -> TypeGuard[str]:

@@ -37,27 +37,35 @@ def usage(error: click.ClickException) -> Exit:
     if context is not None:
         lines += [context.get_usage(), f"Try '{context.command_path} --help' for help.", ""]
     lines.append(f"Error: {error.format_message()}")
-    streams.note(escape.lines(redacted("\n".join(lines))) + "\n")
+    if streams.as_events():
+        _event(redacted(error.format_message()), "", Exit.ERROR)
+    else:
+        streams.note(escape.lines(redacted("\n".join(lines))) + "\n")
     return Exit.ERROR
 
 
 def expected(error: ReconcilerError, session: Session, arguments: Sequence[str]) -> Exit:
     """An error raised on purpose: what happened, and what to do next."""
-    _say(error.message, error.hint, error, session, arguments)
-    return error.exit_code if session.own_codes else Exit.ERROR
+    code = error.exit_code if session.own_codes else Exit.ERROR
+    _say(error.message, error.hint, code, error, session, arguments)
+    return code
 
 
 def unexpected(error: Exception, session: Session, arguments: Sequence[str]) -> Exit:
     """A defect."""
     hint = "" if session.debug else "Run it again with --debug to see where, and report it."
-    _say(f"unexpected {type(error).__name__}: {error}", hint, error, session, arguments)
+    what = f"unexpected {type(error).__name__}: {error}"
+    _say(what, hint, Exit.ERROR, error, session, arguments)
     return Exit.ERROR
 
 
 def interrupted(session: Session) -> Exit:
     """Ctrl-C. Not 130: nobody who scripts this needs one more code than the documented ones."""
     state = session.done or ("Nothing was written." if session.untouched else "")
-    streams.note(f"Interrupted. {state}".rstrip() + "\n")
+    if streams.as_events():
+        _event("Interrupted.", state, Exit.ERROR)
+    else:
+        streams.note(f"Interrupted. {state}".rstrip() + "\n")
     return Exit.ERROR
 
 
@@ -84,18 +92,34 @@ def passwords(arguments: Iterable[str], environment: Mapping[str, str]) -> set[s
 
 
 def _say(
-    message: str, hint: str, error: Exception, session: Session, arguments: Sequence[str]
+    message: str,
+    hint: str,
+    code: Exit,
+    error: Exception,
+    session: Session,
+    arguments: Sequence[str],
 ) -> None:
     secrets = passwords(arguments, os.environ)
-    first, *rest = message.split("\n")
-    lines = [first, *(_indented(line) for line in rest)]
-    lines += [_indented(line) for line in (*hint.split("\n"), session.done) if line]
     if session.debug:
         trace = "".join(traceback.format_exception(error))
         streams.note(escape.lines(redacted(trace, secrets)))
+    if streams.as_events():
+        rest = "\n".join(line for line in (hint, session.done) if line)
+        _event(redacted(message, secrets), redacted(rest, secrets), code)
+        return
+    first, *rest_of_it = message.split("\n")
+    lines = [first, *(_indented(line) for line in rest_of_it)]
+    lines += [_indented(line) for line in (*hint.split("\n"), session.done) if line]
     red, plain = ("\x1b[31m", "\x1b[0m") if streams.colored(sys.stderr, session) else ("", "")
     said = escape.lines(redacted("\n".join(lines), secrets))
     streams.note(f"{red}Error:{plain} {said}\n")
+
+
+def _event(message: str, hint: str, code: Exit) -> None:
+    from reconciler.model.event import Failed
+    from reconciler.progress import now
+
+    streams.event(Failed(at=now(), message=message, hint=hint, exit_code=code))
 
 
 def _indented(line: str) -> str:

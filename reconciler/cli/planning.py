@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from reconciler.cli import selecting, streams
+from reconciler.cli import selecting, watching
 from reconciler.cli.options import option
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def make(database: str, template: str | None, asked: Mapping[str, Any], kinds: P
     from reconciler import library
 
     selection = selecting.selection(asked)
-    with streams.waiting("Planning"):
+    with watching.waiting("Planning"):
         if asked["undo"] is not None:
             flags = {name: asked[name] for name in ("adopt", "skip", "release", "skip_conflicted")}
             return library.plan_undo(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli import options, selecting, streams
+from reconciler.cli import options, selecting, streams, watching
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -51,7 +51,7 @@ def status(
     session.untouched = True
     from reconciler import library
 
-    with streams.waiting("Comparing"):
+    with watching.waiting("Comparing"):
         found = library.status(database, template, selecting.selection(asked), kinds=kinds)
     if as_json:
         streams.result(found.model_dump_json(indent=2) + "\n", exact=True)

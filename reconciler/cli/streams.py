@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
-from typing import TextIO
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TextIO
 
 from reconciler.cli.session import Session
 from reconciler.errors import ReconcilerError
 from reconciler.render import DEFAULT_WIDTH
 
+if TYPE_CHECKING:
+    from reconciler.model.event import Event
 
-def prepare() -> None:
+
+# Whether all that is said beside the result is said as events (`plan -json`, `apply -json`).
+_EVENTS: ContextVar[bool] = ContextVar("events", default=False)
+
+
+def prepare(*, events: bool = False) -> None:
     """Have characters that a terminal cannot show written as escapes, instead of failing.
 
-    What psycopg would log on its own is said by our own errors.
+    What psycopg would log on its own is said by our own errors. With `events`, each line on stderr
+    is an event as JSON, whatever is said.
     """
+    _EVENTS.set(events)
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -54,8 +62,28 @@ def result(text: str, *, exact: bool = False) -> None:
         ) from error
 
 
+def as_events() -> bool:
+    """Whether stderr gets events."""
+    return _EVENTS.get()
+
+
 def note(text: str) -> None:
     """Write something beside the result to stderr."""
+    if not as_events():
+        _write(text)
+    elif text.strip():
+        from reconciler.model.event import Said
+        from reconciler.progress import now
+
+        event(Said(at=now(), text=text))
+
+
+def event(told: Event) -> None:
+    """Write an event to stderr, as one line of ASCII."""
+    _write(json.dumps(told.model_dump()) + "\n")
+
+
+def _write(text: str) -> None:
     if sys.stderr is None:
         return
     try:
@@ -65,34 +93,11 @@ def note(text: str) -> None:
         _abandon(sys.stderr)
 
 
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Tell a person at a terminal what takes longer than a second, and for how long already."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    over = Event()
-
-    def tell() -> None:
-        seconds = 0
-        while not over.wait(1):
-            seconds += 1
-            note(f"\r{what} ... {seconds} s")
-        if seconds:
-            note("\r\x1b[K")
-
-    teller = Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        over.set()
-        teller.join()
-
-
 def colored(stream: TextIO | None, session: Session) -> bool:
     """Whether colours are wanted there: a terminal that knows them, and nobody forbade them."""
     if stream is None or not session.color or os.environ.get("TERM") == "dumb":
+        return False
+    if stream is sys.stderr and as_events():
         return False
     return stream.isatty()
 

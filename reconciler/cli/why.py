@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli import options, streams
+from reconciler.cli import options, streams, watching
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -45,7 +45,7 @@ def why(
     session.untouched = True
     from reconciler import library
 
-    with streams.waiting("Looking"):
+    with watching.waiting("Looking"):
         found = library.why(database, target, address, template=template, kinds=kinds)
     if as_json:
         from reconciler.model.canonical import pretty

@@ -15,7 +15,7 @@ from reconciler.model.snapshot import DatabaseIdentity
 from reconciler.model.table import Catalog, UniqueIndex
 
 # The number of the last migration under schemas/ledger/.
-LEDGER_VERSION: Final = 2
+LEDGER_VERSION: Final = 3
 
 _IDENTITY = Fixed(
     "SELECT s.system_identifier::text, current_database()::text, "

@@ -134,20 +134,22 @@ def authorise(connection: Connection, actor: Actor, organizations: Sequence[str]
         _authorise_operator(connection)
         return
     (rows,) = run(connection, [Fixed(_ROLES, (actor.user_id, list(organizations)))])
-    refused = [
-        f"{slug} ({organization}): " + (f"has the role {role}" if role else "is no member")
+    refused = {
+        organization: (slug, f"has the role {role}" if role else "is no member")
         for organization, slug, role in rows
         if not ADMINISTRATORS & {part.strip() for part in (role or "").split(",")}
-    ]
+    }
     if refused:
-        more = [f"... and {len(refused) - _SHOWN} more"] if len(refused) > _SHOWN else []
+        lines = [f"{slug} ({one}): {why}" for one, (slug, why) in refused.items()]
+        more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         raise NotAuthorisedError(
             f"{actor.label} ({actor.user_id}) may not change\n  "
-            + "\n  ".join([*refused[:_SHOWN], *more]),
+            + "\n  ".join([*lines[:_SHOWN], *more]),
             hint="1. Ask an owner or admin of the organisation to plan and apply, or to give the "
             "actor that role.\n"
             "2. Or plan without it: --exclude ORG, or --where CONDITION.\n"
             "3. Or plan as operator, for a whole fleet: without --as.",
+            targets={one: f"{actor.label} {why} there" for one, (_, why) in refused.items()},
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from reconciler.database.connection import Connection, run
 from reconciler.database.platform import Fixed
 from reconciler.errors import NotFoundError
+from reconciler.model.outcome import Wave
 from reconciler.model.revision import Revision, What
 from reconciler.model.snapshot import Actor
 
@@ -24,7 +25,7 @@ SELECT r.id, r.plan_id, to_char(r.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"H
              ORDER BY u.id),
        r.template_agent_id, r.template_name, r.template_organization_id,
        r.template_organization_slug, r.actor_mode, r.actor_user_id, r.actor_label,
-       r.database_role, cardinality(r.targets), r.counts::text"""
+       r.database_role, cardinality(r.targets), r.counts::text, r.part_of"""
 
 _ALL: Final = f"{_COLUMNS} FROM reconcile.revision r ORDER BY r.id DESC LIMIT $1"
 # The planner does not know how long the lists of targets are: it would rather read them all, or
@@ -37,6 +38,10 @@ WITH found AS MATERIALIZED (
 {_COLUMNS} FROM newest JOIN reconcile.revision r USING (id) ORDER BY r.id DESC"""  # noqa: S608 - the only thing put in is the constant above
 _ONE: Final = f"{_COLUMNS}, r.plan::text FROM reconcile.revision r WHERE r.id = $1"
 _NUMBERED: Final = f"{_COLUMNS} FROM reconcile.revision r WHERE r.id = ANY($1)"
+_APPLIED: Final = (
+    "SELECT id, counts::text, targets FROM reconcile.revision "
+    "WHERE plan_id = $1 OR part_of = $1 OR plan_id = $2 ORDER BY id"
+)
 _LARGEST: Final = Fixed("SELECT max(id) FROM reconcile.revision")
 _ORGANIZATION: Final = """
 SELECT id FROM public.organization WHERE id = $1 OR slug = $1 ORDER BY id <> $1 LIMIT 1"""
@@ -90,10 +95,26 @@ def numbered(connection: Connection, numbers: Sequence[int]) -> dict[int, Revisi
     return {row[0]: _revision(row) for row in rows}
 
 
+def applied(connection: Connection, reviewed: str, part: str) -> list[tuple[int, str, list[str]]]:
+    """The revisions that applied the plan that was reviewed, or just this part of it: number,
+    counts as JSON, and targets of each.
+    """
+    (rows,) = run(connection, [Fixed(_APPLIED, (reviewed, part))])
+    return [(number, counts, targets) for number, counts, targets in rows]
+
+
+def waves_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Wave, ...]:
+    """What was applied of a plan before, from number, counts and targets of each revision."""
+    return tuple(
+        Wave(revision=number, targets=len(targets), counts=json.loads(counts), earlier=True)
+        for number, counts, targets in rows
+    )
+
+
 def _revision(row: tuple[Any, ...]) -> Revision:
     (
         number, plan_id, applied_at, mode, installs, undoes, undone_by, partly, agent, name,
-        organization, slug, actor_mode, user, label, role, targets, counts,
+        organization, slug, actor_mode, user, label, role, targets, counts, part_of,
     ) = row  # fmt: skip
     return Revision(
         number=number,
@@ -111,4 +132,5 @@ def _revision(row: tuple[Any, ...]) -> Revision:
         database_role=role,
         targets=targets,
         counts=json.loads(counts),
+        part_of=part_of,
     )

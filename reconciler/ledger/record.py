@@ -25,14 +25,17 @@ _LOCK: Final = _parsed(
     "WHERE t.organization_id = ANY( $1::text[]) ORDER BY t.organization_id FOR UPDATE"
 )
 _FIND: Final = _parsed(
-    "SELECT r.id, r.counts::text FROM reconcile.revision AS r WHERE r.plan_id = $1::text"
+    "SELECT r.id, r.counts::text, r.targets FROM reconcile.revision AS r "
+    "WHERE (r.plan_id = $1::text OR r.part_of = $1::text OR r.plan_id = $2::text) "
+    "AND r.targets && $3::text[] ORDER BY r.id"
 )
 _REVISION: Final = _parsed(
     "INSERT INTO reconcile.revision (plan_id, plan, template_agent_id, template_organization_id, "
     "fingerprint, actor_mode, actor_user_id, counts, targets, mode, undoes, installs, "
-    "actor_label, template_name, template_organization_slug) "
+    "actor_label, template_name, template_organization_slug, part_of) "
     "SELECT $1::text, $2::json, $3::text, $4::text, $5::text, $6::text, $7::text, $8::jsonb, "
-    "$9::text[], $10::text, $11::bigint, $12::int, $13::text, $14::text, $15::text "
+    "$9::text[], $10::text, $11::bigint, $12::int, $13::text, $14::text, $15::text, "
+    "$16::text "
     "RETURNING id, transaction_id"
 )
 _CONTENT: Final = _parsed(
@@ -56,13 +59,18 @@ def lock(targets: list[str]) -> Statement:
     return Statement("lock the targets", _LOCK, (targets,), len(targets))
 
 
-def find(plan_id: str) -> Statement:
-    """The revision that applied this plan, if any: its number and counts."""
-    return Statement("look the plan up", _FIND, (plan_id,))
+def find(reviewed: str, part: str, targets: list[str]) -> Statement:
+    """The revisions that applied the plan that was reviewed, or just this part of it, to any of
+    these targets: number, counts, and all targets of each.
+    """
+    return Statement("look the plan up", _FIND, (reviewed, part, targets))
 
 
-def revision(plan: Plan, counts: dict[str, dict[str, int]]) -> Statement:
-    """A new revision; gives its number and the transaction's id."""
+def revision(plan: Plan, counts: dict[str, dict[str, int]], part_of: str | None) -> Statement:
+    """A new revision; gives its number and the transaction's id.
+
+    `part_of` is the plan_id of the plan that was reviewed, where this is a part of it.
+    """
     told = plan.model_dump()
     return Statement(
         "write the revision",
@@ -83,6 +91,7 @@ def revision(plan: Plan, counts: dict[str, dict[str, int]]) -> Statement:
             plan.actor.label,
             plan.template.name,
             plan.template.organization.slug,
+            part_of,
         ),
     )
 

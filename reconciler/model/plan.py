@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -261,6 +261,46 @@ class Plan(Noun):
             }
         )
 
+    @property
+    def rows(self) -> int:
+        """How many rows it changes: a change counts once for each of its targets."""
+        return sum(len(change.targets) for change in self.changes)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The ids of the targets in which it changes something, in their order."""
+        return tuple(sorted({one for change in self.changes for one in change.targets}))
+
+    def for_targets(self, organizations: Iterable[str]) -> Plan:
+        """The part of it that is about some of its targets, by id: a plan with an id of its own.
+
+        All that it does and says there stands in it, and nothing else; what was asked for stays
+        as it was typed, less the other targets' names.
+        """
+        wanted = frozenset(organizations)
+        targets = tuple(one for one in self.targets if one.organization.id in wanted)
+        if len(targets) == len(self.targets):
+            return self
+        names = {name for one in targets for name in (one.organization.id, one.organization.slug)}
+        typed = tuple(name for name in self.request.targets if name in names)
+        return self.model_copy(
+            update={
+                "request": self.request.model_copy(update={"targets": typed}),
+                "targets": targets,
+                # How many rows are unchanged is only known of all targets together.
+                "unchanged": 0,
+                "changes": tuple(
+                    for_targets(change, there)
+                    for change in self.changes
+                    if (there := wanted.intersection(change.targets))
+                ),
+                "conflicts": tuple(one for one in self.conflicts if one.target in wanted),
+                "left_behind": (),
+                "notes": _told(self.notes, wanted),
+                "drift": _told(self.drift, wanted),
+            }
+        ).identified()
+
     def counts(self) -> Counts:
         """Rows by action: a change counts once for each of its targets."""
         rows: Counter[str] = Counter()
@@ -301,6 +341,18 @@ def _where(target: Target) -> object:
 
 def _left(one: LeftBehind) -> object:
     return one.model_dump(exclude={"target": {"revised_at"}})
+
+
+_Told = TypeVar("_Told", Note, Drift)
+
+
+def _told(said: tuple[_Told, ...], wanted: frozenset[str]) -> tuple[_Told, ...]:
+    """What is said of some of the targets."""
+    return tuple(
+        one.model_copy(update={"targets": tuple(sorted(there))})
+        for one in said
+        if (there := wanted.intersection(one.targets))
+    )
 
 
 def _effect(change: Change) -> object:

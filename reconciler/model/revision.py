@@ -18,6 +18,7 @@ class Revision(Noun):
 
     number         counts up; a number that is missing belongs to an apply that was refused
     plan_id        the plan's; applying that plan again does nothing
+    part_of        the plan_id of the plan that was reviewed, where this is a wave of it
     applied_at     the transaction's time, as `2026-11-02T09:14:00Z`
     what           install (the template was new to a target at least), sync, uninstall, release,
                    or undo of the revision `undoes`
@@ -32,6 +33,7 @@ class Revision(Noun):
 
     number: int
     plan_id: str
+    part_of: str | None = None
     applied_at: str
     what: What
     undoes: int | None = None

@@ -24,6 +24,7 @@ from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.plan import Plan, Request
 from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
+from reconciler.progress import tell
 from reconciler.queries import inside
 from reconciler.reader import selecting
 from reconciler.reader.answers import About, ask, ask_doubled, ask_held, ask_placed, template_rows
@@ -63,6 +64,7 @@ def read(
         (refuse if request.mode in ("sync", "refresh") else refuse_itself)(template, targets)
         ids = [target.organization.id for target in targets]
         authorise(connection, acting, ids)
+        tell("comparing", what=f"{len(ids)} targets")
         about = About(
             template.agent_id,
             template.organization.id,

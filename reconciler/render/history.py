@@ -15,6 +15,8 @@ _NUMBERS: Final = frozenset({0, 4})
 # or a time would be another one if it were cut.
 _CUT: Final = ((3,), (5, 6))
 _NARROWEST: Final = 8
+# As many digits of a plan_id as tell plans apart.
+_SHORT: Final = 6
 _GAP: Final = "  "
 _DONE: Final = {
     "create": "created",
@@ -53,7 +55,7 @@ def headline(revision: Revision, say: words.Say = escape.name) -> str:
 
 
 def what(revision: Revision) -> str:
-    """What was done, and whether it was undone: `sync, undone by 13`."""
+    """What was done, in a wave of which plan, and whether it was undone: `sync, undone by 13`."""
     match revision.what:
         case "install" | "sync" | "uninstall" | "release":
             done: str = revision.what
@@ -61,6 +63,8 @@ def what(revision: Revision) -> str:
             done = "undo" if revision.undoes is None else f"undo of {revision.undoes}"
         case _:
             assert_never(revision.what)
+    if revision.part_of is not None:
+        done = f"{done}, wave of {escape.name(revision.part_of[:_SHORT])}"
     part = frozenset(revision.partly_undone_by)
     undone = ", ".join(f"{one}{' (in part)' * (one in part)}" for one in revision.undone_by)
     return f"{done}, undone by {undone}" if undone else done

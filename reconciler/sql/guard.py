@@ -24,15 +24,15 @@ from reconciler.sql.tree import DIALECT, Statement
 _FUNCTIONS: Final = frozenset({"convert_to", "jsonb_build_array"})
 _SPEECH: Final = frozenset(
     {
-        exp.Alias, exp.And, exp.Any, exp.Array, exp.Boolean, exp.Bracket, exp.Case, exp.Cast,
-        exp.Coalesce, exp.Column, exp.ConcatWs, exp.Count, exp.CTE, exp.CurrentTimestamp,
-        exp.DataType, exp.DataTypeParam, exp.DPipe, exp.Encode, exp.EQ, exp.Exists, exp.From,
-        exp.GT, exp.GTE, exp.Identifier, exp.If, exp.In, exp.Insert, exp.IntervalSpan, exp.Is,
-        exp.Join, exp.Limit, exp.Literal, exp.Lock, exp.LT, exp.LTE, exp.NEQ, exp.Not, exp.Null,
-        exp.NullSafeEQ, exp.NullSafeNEQ, exp.OnConflict, exp.Or, exp.Order, exp.Ordered,
-        exp.Parameter, exp.Paren, exp.Returning, exp.Schema, exp.Select, exp.SHA2Digest, exp.Slice,
-        exp.Star, exp.Subquery, exp.Table, exp.TableAlias, exp.Unnest, exp.Update, exp.Var,
-        exp.Where, exp.With,
+        exp.Alias, exp.And, exp.Any, exp.Array, exp.ArrayOverlaps, exp.Boolean, exp.Bracket,
+        exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.ConcatWs, exp.Count, exp.CTE,
+        exp.CurrentTimestamp, exp.DataType, exp.DataTypeParam, exp.DPipe, exp.Encode, exp.EQ,
+        exp.Exists, exp.From, exp.GT, exp.GTE, exp.Identifier, exp.If, exp.In, exp.Insert,
+        exp.IntervalSpan, exp.Is, exp.Join, exp.Limit, exp.Literal, exp.Lock, exp.LT, exp.LTE,
+        exp.NEQ, exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.OnConflict, exp.Or,
+        exp.Order, exp.Ordered, exp.Parameter, exp.Paren, exp.Returning, exp.Schema, exp.Select,
+        exp.SHA2Digest, exp.Slice, exp.Star, exp.Subquery, exp.Table, exp.TableAlias, exp.Unnest,
+        exp.Update, exp.Var, exp.Where, exp.With,
     }
 )  # fmt: skip
 _LEDGER: Final = "reconcile"

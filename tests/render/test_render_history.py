@@ -122,3 +122,8 @@ def test_an_operator_is_called_by_the_role_once() -> None:
         "Revision 12: sync, undone by 13, 15, applied 2026-11-02 09:14 UTC by ana@acme.test "
         "(role app)"
     )
+
+
+def test_waves_of_one_plan_are_told_together() -> None:
+    waves = [revision(number, part_of="3f9c1a" + "0" * 58) for number in (13, 12)]
+    assert [line.count("wave of 3f9c1a  ") for line in table(*waves)] == [0, 1, 1]

@@ -1,0 +1,199 @@
+"""A plan, applied in one transaction or in waves: which targets are left, in which order, and what
+happens when some of them are refused. Each wave is an apply of a part of the plan.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler import applier
+from reconciler.applier import lost
+from reconciler.applier.locked import locked
+from reconciler.applier.refusals import different_database, in_conflict
+from reconciler.database.connection import Database, session, transaction
+from reconciler.database.opening import open_ledger
+from reconciler.differ.check import check
+from reconciler.errors import (
+    LockedError,
+    OutcomeUnknownError,
+    ReconcilerError,
+    RefusedError,
+    StoppedError,
+    TargetsError,
+)
+from reconciler.kinds import Kinds
+from reconciler.ledger import history
+from reconciler.model.event import Paused
+from reconciler.model.outcome import Outcome, verdicts
+from reconciler.model.plan import Plan
+from reconciler.progress import report, watched
+from reconciler.rollout.pace import MOST_ROWS, Pace
+from reconciler.rollout.tally import Tally
+
+_SHOWN = 20
+
+
+def roll_out(
+    database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
+) -> Outcome:
+    """Apply a plan at this pace; see `library.apply` for what it means and raises."""
+    if not pace.at_once:
+        return _Rollout(database, plan, kinds, pace, lock_timeout).outcome()
+    if plan.rows > MOST_ROWS:
+        raise RefusedError(
+            f"the plan changes {plan.rows} rows in {len(plan.changed)} targets: more than "
+            f"{MOST_ROWS} are not changed in one transaction unasked; nothing was written",
+            hint="1. In waves of so many targets, a transaction each: reconcile apply FILE "
+            "--wave 500\n2. Or all of it in one transaction: reconcile apply FILE --wave 100%",
+        )
+    begun, tally = time.monotonic(), None
+    if watched():
+        tally = Tally(plan, (), set(), 1)
+        tally.begin(tally.left)
+    done, _ = _apply(database, plan, kinds, lock_timeout, plan.plan_id)
+    if tally is not None:
+        tally.end(done, time.monotonic() - begun)
+    return done
+
+
+def _apply(
+    database: Database, part: Plan, kinds: Kinds, lock_timeout: str, reviewed: str
+) -> tuple[Outcome, bool]:
+    """One transaction, and what became of it; says whether it was interrupted at its COMMIT."""
+    try:
+        with session(database) as connection:
+            done = applier.apply(connection, part, kinds, lock_timeout, reviewed=reviewed)
+            return done, False
+    except OutcomeUnknownError as error:
+        if not isinstance(database, str):
+            raise
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        return lost.resolve(database, part, error, lock_timeout, reviewed), interrupted
+
+
+class _Rollout:
+    """One run of a plan in waves."""
+
+    def __init__(
+        self, database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
+    ) -> None:
+        self.database = database
+        self.plan = plan
+        self.kinds = kinds
+        self.pace = pace
+        self.lock_timeout = lock_timeout
+        self.tally: Tally
+
+    def outcome(self) -> Outcome:
+        """Wave after wave, until all is done or it has to stop."""
+        plan = self.plan
+        check(plan, self.kinds)
+        if plan.blocking:
+            raise in_conflict(plan)
+        if plan.empty:
+            return Outcome(status="nothing_to_do", plan_id=plan.plan_id, targets=verdicts(plan, {}))
+        waves = self._waves()
+        try:
+            for number, targets in enumerate(waves):
+                if number and self.pace.seconds:
+                    report(Paused, seconds=self.pace.seconds)
+                    time.sleep(self.pace.seconds)
+                self._wave(list(targets))
+        except ReconcilerError as error:
+            if not self.tally.waves and not self.tally.refused:
+                raise
+            raise self._stopped(error) from error
+        return self.tally.outcome()
+
+    def _waves(self) -> list[Sequence[str]]:
+        """What is left to do. Another process may do some of it: each wave asks again."""
+        with session(self.database) as connection, transaction(connection, read_only=True):
+            here = open_ledger(connection)
+            if here != self.plan.database:
+                raise different_database(self.plan, here)
+            rows = history.applied(connection, self.plan.plan_id, self.plan.plan_id)
+        done = {target for *_, targets in rows for target in targets}
+        changed = self.plan.changed
+        left = [target for target in changed if target not in done]
+        waves = list(self.pace.slices(left, len(changed)))
+        self.tally = Tally(self.plan, history.waves_of(rows), done, len(waves))
+        return waves
+
+    def _wave(self, targets: list[str]) -> None:
+        """One transaction, without those of its targets that are refused."""
+        begun, again = time.monotonic(), True
+        self.tally.begin(targets)
+        while targets:
+            part = self.plan.for_targets(targets)
+            try:
+                done, interrupted = _apply(
+                    self.database, part, self.kinds, self.lock_timeout, self.plan.plan_id
+                )
+            except TargetsError as error:
+                refused = self._refused(error, part)
+                if not refused:
+                    if not (isinstance(error, LockedError) and again):
+                        raise
+                    # By now, nobody holds the lock any more.
+                    again = False
+                    continue
+                self.tally.refuse(error, refused)
+                if len(self.tally.refused) > self.pace.max_failures:
+                    raise
+                targets = [target for target in targets if target not in refused]
+            else:
+                self.tally.end(done, time.monotonic() - begun)
+                if interrupted:
+                    raise KeyboardInterrupt
+                return
+
+    def _refused(self, error: TargetsError, part: Plan) -> dict[str, str]:
+        """Because of which targets a wave was refused, and why."""
+        known = {one: why for one, why in error.targets.items() if one in self.tally.rows}
+        if known or not isinstance(error, LockedError):
+            return known
+        with session(self.database) as connection:
+            found = locked(connection, part, self.kinds)
+        return dict.fromkeys(found, "another writer holds a lock there")
+
+    def _stopped(self, error: ReconcilerError) -> StoppedError:
+        outcome, pace = self.tally.outcome(), self.pace
+        refused = outcome.refused
+        lines = [f"{one.slug}: {one.why}" for one in refused[:_SHOWN]]
+        if len(refused) > _SHOWN:
+            lines.append(f"... and {len(refused) - _SHOWN} more")
+        if len(refused) > pace.max_failures:
+            allowed = f"--max-failures allows {pace.max_failures}"
+            what = f"{_targets(len(refused))} refused, and {allowed}"
+            patient = replace(pace, max_failures=len(refused))
+            hint = (
+                f"1. Go on without: {_command(patient)}\n"
+                f"2. Or go on when what is in the way is settled: {_command(pace)}\n"
+                "3. What is stale, is planned anew: make a new plan for those targets."
+            )
+        else:
+            what, hint = error.message, f"{error.hint}\nGo on with: {_command(pace)}"
+        done = len(outcome.having("applied")) + len(outcome.having("already_applied"))
+        left = len(outcome.having("not_reached"))
+        if not isinstance(error, OutcomeUnknownError):
+            lines.append("Of this wave nothing was written.")
+        lines.append(f"{_targets(done)} done, and that stays; {_targets(left)} not reached.")
+        where = f"wave {self.tally.number} of {self.tally.of_waves}"
+        return StoppedError(
+            "\n  ".join([f"the roll-out stopped in {where}: {what}", *lines]),
+            hint=hint,
+            exit_code=error.exit_code,
+            outcome=outcome,
+        )
+
+
+def _command(pace: Pace) -> str:
+    """The command that goes on; whoever knows the file's name puts it in."""
+    return shlex.join(["reconcile", "apply", "FILE", *pace.words()])
+
+
+def _targets(number: int) -> str:
+    return "1 target is" if number == 1 else f"{number} targets are"
