@@ -6,33 +6,62 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
+from pydantic import BaseModel
+
+from reconciler.model.address import Address
 from reconciler.model.change import Change
 from reconciler.model.note import Note
 from reconciler.model.plan import Drift
 
 _Told = TypeVar("_Told", Change, Note, Drift)
 
+# What differs from target to target, and is told for each of them.
+_APART = frozenset({"targets", "ids"})
+
 
 def merged(told: Iterable[_Told]) -> list[_Told]:
     """The same with equal ones as one, for all of their targets."""
-    found: dict[tuple[str, str], list[_Told]] = defaultdict(list)
+    found: dict[tuple[Address, str], dict[int, list[list[_Told]]]] = {}
     for one in told:
-        bare = one.model_copy(update={"targets": (), "ids": ()})
-        alike = found[one.address, type(one).__name__]
-        for place, other in enumerate(alike):
-            if other.model_copy(update={"targets": (), "ids": ()}) == bare:
-                alike[place] = _joined(other, one)
+        alike = found.setdefault((one.address, type(one).__name__), defaultdict(list))
+        # Where each target has its own, comparing each with each would take minutes.
+        groups = alike[_hashed({k: v for k, v in one.__dict__.items() if k not in _APART})]
+        bare = _bare(one)
+        for group in groups:
+            if _bare(group[0]) == bare:
+                group.append(one)
                 break
         else:
-            alike.append(one)
-    return [one for alike in found.values() for one in alike]
+            groups.append([one])
+    return [
+        _joined(group) for alike in found.values() for groups in alike.values() for group in groups
+    ]
 
 
-def _joined(left: _Told, right: _Told) -> _Told:
-    targets = (*left.targets, *right.targets)
+def _bare(one: _Told) -> _Told:
+    return one.model_copy(update=dict.fromkeys(_APART, ()))
+
+
+def _hashed(value: object) -> int:
+    """The same number for what is equal, whatever it is made of."""
+    match value:
+        case BaseModel():
+            return hash((type(value), _hashed(value.__dict__)))
+        case dict():
+            return hash(frozenset((key, _hashed(one)) for key, one in value.items()))
+        case tuple() | list():
+            return hash(tuple(map(_hashed, value)))
+        case _:
+            return hash(value)
+
+
+def _joined(group: list[_Told]) -> _Told:
+    if len(group) == 1:
+        return group[0]
+    targets = [target for one in group for target in one.targets]
     order = sorted(range(len(targets)), key=targets.__getitem__)
     update: dict[str, object] = {"targets": tuple(targets[place] for place in order)}
-    ids = (*getattr(left, "ids", ()), *getattr(right, "ids", ()))
+    ids = [own for one in group for own in getattr(one, "ids", ())]
     if ids:
         update["ids"] = tuple(ids[place] for place in order)
-    return left.model_copy(update=update)
+    return group[0].model_copy(update=update)
