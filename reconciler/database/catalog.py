@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.connection import Connection, Rows, run
 from reconciler.model.table import Catalog, Table, TableColumn, UniqueIndex
 
 
@@ -55,8 +55,18 @@ ORDER BY 1, 2, 3
 
 def inspect(connection: Connection, tables: tuple[tuple[str, str], ...]) -> Catalog:
     """The tables of these (schema, name) pairs that exist, by pair; one round trip."""
+    columns, indexes = run(connection, questions_about(tables))
+    return understood(columns, indexes)
+
+
+def questions_about(tables: tuple[tuple[str, str], ...]) -> tuple[Query, Query]:
+    """What is asked about these (schema, name) pairs."""
     names = ([schema for schema, _ in tables], [name for _, name in tables])
-    columns, indexes = run(connection, [Query(_COLUMNS, names), Query(_INDEXES, names)])
+    return Query(_COLUMNS, names), Query(_INDEXES, names)
+
+
+def understood(columns: Rows, indexes: Rows) -> Catalog:
+    """What the answers to `questions_about` say."""
     catalog: Catalog = {}
     for schema, table, hides, *column in columns:
         known = catalog.setdefault(

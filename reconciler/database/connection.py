@@ -144,11 +144,14 @@ def run(connection: Connection, statements: Sequence[Runnable]) -> list[Rows]:
 
 def _sent(value: object) -> object:
     """A parameter as it is sent: lists as PostgreSQL writes arrays, for which psycopg is slow."""
-    if not isinstance(value, list):
-        return value
-    if all(type(one) is int for one in value):
-        return "{" + ",".join(map(str, value)) + "}"
-    return "{" + ",".join(map(_item, value)) + "}"
+    return as_array(value) if isinstance(value, list) else value
+
+
+def as_array(values: list[Any]) -> str:
+    """A list as PostgreSQL writes arrays."""
+    if all(type(one) is int for one in values):
+        return "{" + ",".join(map(str, values)) + "}"
+    return "{" + ",".join(map(_item, values)) + "}"
 
 
 def _item(value: str | int | None) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.database.catalog import inspect
-from reconciler.database.connection import Connection, run
+from reconciler.database.catalog import questions_about, understood
+from reconciler.database.connection import Connection, Rows, Runnable, run
 from reconciler.database.fit import Shapes, fit, tables_of
 from reconciler.database.platform import SETTINGS, Fixed
 from reconciler.errors import NotInitialisedError
@@ -21,6 +22,9 @@ _IDENTITY = Fixed(
     "SELECT s.system_identifier::text, current_database()::text, "
     "to_regclass('reconcile.setting') IS NOT NULL FROM pg_control_system() s"
 )
+# Counting them would take as long as they are many; how long their table is, is known.
+_ORGANIZATIONS = Fixed("SELECT coalesce(pg_relation_size(to_regclass('public.organization')), 0)")
+_BYTES_AN_ORGANIZATION: Final = 150
 _VERSION = Fixed("SELECT value FROM reconcile.setting WHERE name = 'ledger_version'")
 
 
@@ -28,7 +32,8 @@ _VERSION = Fixed("SELECT value FROM reconcile.setting WHERE name = 'ledger_versi
 class Opening:
     """The database, and the kinds as this release of it has them.
 
-    left_out  kinds that the database cannot hold, and need not, with the reason
+    left_out       kinds that the database cannot hold, and need not, with the reason
+    organizations  about how many there are
     """
 
     database: DatabaseIdentity
@@ -36,6 +41,7 @@ class Opening:
     shapes: Shapes
     left_out: dict[str, str]
     catalog: Catalog
+    organizations: float
 
     @property
     def uniques(self) -> tuple[tuple[UniqueIndex, ...], ...]:
@@ -48,8 +54,9 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
 
     Raises NotInitialisedError, SchemaMismatchError or HiddenRowsError, before anything is read.
     """
-    database = open_ledger(connection)
-    catalog = inspect(connection, tables_of(kinds))
+    questions: list[Runnable] = [*questions_about(tables_of(kinds)), _ORGANIZATIONS]
+    database, (columns, indexes, ((size,),)) = _opened(connection, questions)
+    catalog = understood(columns, indexes)
     fitted = fit(kinds, catalog)
     return Opening(
         database=database,
@@ -57,6 +64,7 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
         shapes=fitted.shapes,
         left_out=fitted.left_out,
         catalog=catalog,
+        organizations=size / _BYTES_AN_ORGANIZATION,
     )
 
 
@@ -65,6 +73,13 @@ def open_ledger(connection: Connection) -> DatabaseIdentity:
 
     Raises NotInitialisedError where the ledger is missing, or of another version than ours.
     """
+    return _opened(connection, [])[0]
+
+
+def _opened(
+    connection: Connection, questions: Sequence[Runnable]
+) -> tuple[DatabaseIdentity, list[Rows]]:
+    """Which database this is, and the answers to more questions about it."""
     _, identity = run(connection, [SETTINGS, _IDENTITY])
     system_identifier, name, has_ledger = identity[0]
     if not has_ledger:
@@ -72,7 +87,7 @@ def open_ledger(connection: Connection) -> DatabaseIdentity:
             "the ledger (schema reconcile) is missing",
             hint="Run `reconcile init`, or `reconcile init --print` and have the script applied.",
         )
-    (version,) = run(connection, [_VERSION])
+    version, *answers = run(connection, [_VERSION, *questions])
     found = int(version[0][0]) if version else 0
     if found > LEDGER_VERSION:
         raise newer_ledger(found)
@@ -83,7 +98,7 @@ def open_ledger(connection: Connection) -> DatabaseIdentity:
             hint="Run `reconcile init`: it upgrades the ledger in place, and keeps what it tells. "
             "Or have the script of `reconcile init --print` applied.",
         )
-    return DatabaseIdentity(system_identifier=system_identifier, name=name)
+    return DatabaseIdentity(system_identifier=system_identifier, name=name), answers
 
 
 def newer_ledger(version: int) -> NotInitialisedError:

@@ -30,6 +30,16 @@ SETTINGS: Final = Fixed(
     "set_config('extra_float_digits', '1', true), set_config('row_security', 'off', true)"
 )
 
+# The planner takes the list of targets for short, and what they have for one row, where there
+# are no statistics yet: after a first install its nested loops would take minutes. What it hashes
+# shall stay in memory; sorting wide rows, or compiling what runs once, does not pay.
+FEW: Final = 10
+_MANY: Final = Fixed(
+    "SELECT set_config('enable_nestloop', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true), set_config('enable_sort', 'off', true), "
+    "set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
+)
+
 # Joins that can be hashed, whatever the planner knows: ten thousand names are one pass.
 _TARGETS: Final = """
 WITH found AS MATERIALIZED (
@@ -68,6 +78,11 @@ WHERE s.name = 'operator_role'
 """
 
 
+def led(targets: int) -> list[Fixed]:
+    """What the planner is told first, in a transaction that reads so many targets."""
+    return [_MANY] if targets > FEW else []
+
+
 def find_targets(
     connection: Connection, typed: Sequence[str], template: Template
 ) -> tuple[Target, ...]:
@@ -75,7 +90,8 @@ def find_targets(
 
     Raises NotFoundError that lists every unknown one.
     """
-    (found,) = run(connection, [Fixed(_TARGETS, (list(typed), template.agent_id))])
+    question = Fixed(_TARGETS, (list(typed), template.agent_id))
+    *_, found = run(connection, [*led(len(typed)), question])
     unknown = [row[0] for row in found if row[1] is None]
     if unknown:
         raise NotFoundError(

@@ -21,17 +21,25 @@ from reconciler.database.templates import (
 )
 from reconciler.differ.renaming import Renaming
 from reconciler.kinds import Kinds
-from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.plan import Plan, Request
 from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
 from reconciler.progress import tell
 from reconciler.queries import inside
 from reconciler.reader import selecting
-from reconciler.reader.answers import About, ask, ask_doubled, ask_held, ask_placed, template_rows
+from reconciler.reader.answers import (
+    About,
+    ask,
+    ask_doubled,
+    ask_held,
+    ask_placed,
+    mintable,
+    questions_for,
+)
 from reconciler.reader.closer import Places, count_uses, look, places_of
 from reconciler.reader.decode import fingerprint
+from reconciler.reader.lines import template_rows
 from reconciler.reader.selecting import Listed
-from reconciler.sql.asking import Asking, asking
+from reconciler.sql.asking import Asking
 
 
 def read(
@@ -54,15 +62,14 @@ def read(
     """
     with transaction(connection, read_only=True):
         opening = open_database(connection, kinds)
-        asked = asking(
-            opening.kinds, opening.shapes, opening.uniques, named=request.name is not None
-        )
+        asked = questions_for(opening, ())
         template = _template(connection, request, undoing, asked)
         meant = selecting.targets(connection, request, listed or {}, template, asked, undoing)
         targets = find_targets(connection, meant, template)
         acting = find_actor(connection, request.actor)
         (refuse if request.mode in ("sync", "refresh") else refuse_itself)(template, targets)
         ids = [target.organization.id for target in targets]
+        asked = questions_for(opening, ids, named=request.name is not None)
         authorise(connection, acting, ids)
         tell("comparing", what=f"{len(ids)} targets")
         about = About(
@@ -94,17 +101,17 @@ def observe(
     In the caller's transaction, and in nobody's name: reading is up to what the database lets
     read. Raises RefusedError for what `read` would refuse.
     """
-    asked = asking(opening.kinds, opening.shapes, opening.uniques, named=False)
     refuse(template, targets)
     ids = [target.organization.id for target in targets]
+    asked = questions_for(opening, ids)
     about = About(template.agent_id, template.organization.id, ids)
     return _Reading(connection, opening, asked, about, template, targets).compared(request)
 
 
 def read_fingerprint(connection: Connection, opening: Opening, about: About) -> str:
     """The template's fingerprint as it is now, within the caller's transaction."""
-    asked = asking(opening.kinds, opening.shapes, opening.uniques, named=False)
-    answers = about.ask(connection, asked.template)
+    asked = questions_for(opening, about.targets)
+    answers = about.ask(connection, [asked.of[kind.name].template for kind in opening.kinds])
     rows: list[Row] = []
     for kind, answer in zip(opening.kinds, answers, strict=True):
         rows.extend(template_rows(kind, answer, opening)[0])
@@ -272,7 +279,7 @@ class _Reading:
             questions.ids_in_use(kind, candidates)
             for kind in self.asked.kinds
             if kind.mint is not None
-            and (candidates := _candidates(kind.mint, kind.name, self.about, seen))
+            and (candidates := mintable(kind.mint, kind.name, self.about, seen))
         ]
         moving = {state.address for state in seen}
         named_kinds = {kind.name: kind for kind in self.asked.kinds}
@@ -288,13 +295,3 @@ class _Reading:
         answers = [frozenset(line[0] for line in answer) for answer in run(self.connection, minted)]
         named = answers.pop() if constants else frozenset()
         return frozenset().union(*answers), named
-
-
-def _candidates(prefix: str, kind: str, about: About, seen: Sequence[State]) -> list[str]:
-    return [
-        mint(prefix, about.agent, organization, state.address, attempt)
-        for state in seen
-        if state.address.kind == kind and state.situation == "absent"
-        for organization in state.organizations
-        for attempt in range(ATTEMPTS)
-    ]

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Any, Final
+from functools import cached_property, partial
+from itertools import islice
+from typing import Final
 
-from pydantic import TypeAdapter
-
-from reconciler.database.connection import Connection, Rows, run
+from reconciler.database.connection import Connection, Rows, as_array, run
 from reconciler.database.opening import Opening
-from reconciler.database.platform import Fixed
-from reconciler.errors import ReconcilerError
+from reconciler.database.platform import FEW, led
+from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.address import Address
-from reconciler.model.canonical import parse
-from reconciler.model.kind import Column, Kind
+from reconciler.model.kind import Kind
 from reconciler.model.snapshot import (
-    Author,
     Collision,
     Row,
-    RowOwner,
-    Situation,
     State,
 )
-from reconciler.model.value import Value, Values
-from reconciler.reader.decode import decode
-from reconciler.sql.asking import Asking
+from reconciler.model.table import UniqueIndex
+from reconciler.reader.lines import base_values, decoded, grouped, states_of, template_rows
+from reconciler.sql.asking import Asking, asking
 from reconciler.sql.drift import placed
-from reconciler.sql.questions import Questions
-from reconciler.sql.seen import FIXED
 from reconciler.sql.tree import Blank, Statement
 from reconciler.sql.uniqueness import speaks_of
 
-_VALUES = TypeAdapter(Values)
+# From this part of all organisations on it is faster to read a table than to look rows up in it.
+_MOST: Final = 0.1
 
-# The planner takes the list of targets for short, and what they have for one row, where there
-# are no statistics yet: after a first install its nested loops would take minutes.
-_FEW: Final = 10
-_MANY_TARGETS: Final = Fixed("SELECT set_config('enable_nestloop', 'off', true)")
+
+def questions_for(opening: Opening, targets: Sequence[str], *, named: bool = False) -> Asking:
+    """What is to be asked about a database, for these targets."""
+    most = len(targets) > max(FEW, _MOST * opening.organizations)
+    return asking(opening.kinds, opening.shapes, opening.uniques, named=named, most=most)
 
 
 @dataclass(frozen=True)
@@ -55,47 +50,86 @@ class About:
     name: str | None = None
     whole: bool = False
 
+    @cached_property
+    def _array(self) -> str:
+        """The targets as they are sent: the list is long, and all questions are about it."""
+        return as_array(list(self.targets))
+
     def ask(self, connection: Connection, statements: Iterable[Statement]) -> list[Rows]:
         """The answers, in one round trip."""
         blanks = {
             Blank.AGENT: self.agent,
             Blank.ORGANIZATION: self.organization,
-            Blank.TARGETS: list(self.targets),
+            Blank.TARGETS: self._array,
             Blank.NAME: self.name,
             Blank.WHOLE: self.whole,
         }
         asked = [statement.filled(blanks) for statement in statements]
-        if len(self.targets) <= _FEW:
-            return run(connection, asked)
-        return run(connection, [_MANY_TARGETS, *asked])[1:]
+        if not asked:
+            return []
+        leading = led(len(self.targets))
+        return run(connection, [*leading, *asked])[len(leading) :]
 
 
 def ask(
     connection: Connection, opening: Opening, asked: Asking, about: About
 ) -> tuple[tuple[Row, ...], tuple[Address, ...], tuple[State, ...], tuple[Collision, ...]]:
-    """Ask everything about all kinds, in one round trip.
+    """Ask everything about all kinds, in two round trips: how much is settled, and what is not.
 
     Returns the template's rows, the addresses that it has twice with different values, what
     the targets' addresses look like, and which new rows would collide with others.
     """
-    statements = [*asked.template, *chain.from_iterable(asked.targets)]
-    statements += [statement for *_, statement in asked.collisions]
-    answers = iter(about.ask(connection, statements))
+    own = [asked.of[kind.name] for kind in opening.kinds]
+    first = iter(
+        about.ask(connection, [*(one.template for one in own), *(one.census for one in own)])
+    )
     rows: list[Row] = []
     ambiguous: list[Address] = []
-    seen: list[State] = []
-    for kind, own in zip(opening.kinds, list(islice(answers, len(opening.kinds))), strict=True):
-        known, doubled = template_rows(kind, own, opening)
+    wanted: dict[str, int] = {}
+    for kind, answer in zip(opening.kinds, list(islice(first, len(own))), strict=True):
+        known, doubled = template_rows(kind, answer, opening)
+        wanted[kind.name] = len(known)
         rows += known
         ambiguous += doubled
-    wanted = {row.address for row in rows}
-    for kind in opening.kinds:
-        found, twins, orphans = islice(answers, 3)
-        seen += states_of(kind, found, asked.questions, opening)
-        seen += [state for state in grouped(kind, twins, "ambiguous") if state.address in wanted]
-        if kind.mirrored:
-            seen += grouped(kind, orphans, "live")
-    collisions = [
+    addresses = {row.address for row in rows}
+    seen: list[State] = []
+    collisions: list[Collision] = []
+
+    def compared(kind: Kind, answer: Rows) -> None:
+        seen.extend(states_of(kind, answer, asked.questions, opening))
+
+    def doubled_in_targets(kind: Kind, answer: Rows) -> None:
+        twins = grouped(kind, answer, "ambiguous")
+        seen.extend(state for state in twins if state.address in addresses)
+
+    def orphaned(kind: Kind, answer: Rows) -> None:
+        seen.extend(grouped(kind, answer, "live"))
+
+    questions: list[tuple[Statement, Kind, Callable[[Kind, Rows], None]]] = []
+    for one, answer in zip(own, first, strict=True):
+        kind = one.kind
+        numbers = {row: number for row, number, *_ in answer if row}
+        everywhere = [row for row, number in numbers.items() if number == len(about.targets)]
+        if len(everywhere) < wanted[kind.name]:
+            partly = [row for row, number in numbers.items() if 0 < number < len(about.targets)]
+            filled = {Blank.SETTLED: everywhere, Blank.PARTLY: partly}
+            questions.append((one.states.filled(filled), kind, compared))
+            for index, statement in one.collisions:
+                questions.append(
+                    (statement.filled(filled), kind, partial(_collided, collisions, index))
+                )
+        if any(row and twice for row, _, twice, _ in answer):
+            questions.append((one.twins, kind, doubled_in_targets))
+        if kind.mirrored and any(orphans for *_, orphans in answer):
+            questions.append((one.orphans, kind, orphaned))
+    answers = about.ask(connection, [statement for statement, *_ in questions])
+    for (_, kind, understood), answer in zip(questions, answers, strict=True):
+        understood(kind, answer)
+    return tuple(rows), tuple(ambiguous), tuple(seen), tuple(collisions)
+
+
+def _collided(into: list[Collision], index: UniqueIndex, kind: Kind, answer: Rows) -> None:
+    into += [
         Collision(
             address=Address.of(kind.name, tuple(key)),
             organization=organization,
@@ -105,10 +139,8 @@ def ask(
             other_id=other,
             other_organization=other_organization,
         )
-        for (kind, index, _), answer in zip(asked.collisions, answers, strict=True)
         for *key, organization, other, other_organization in answer
     ]
-    return tuple(rows), tuple(ambiguous), tuple(seen), tuple(collisions)
 
 
 def ask_placed(
@@ -129,10 +161,10 @@ def ask_placed(
                     organizations=tuple(sorted(organizations)),
                     situation="live",
                     values={
-                        column.name: _decoded(kind, key, column, text, opening.shapes[kind.name])
+                        column.name: decoded(kind, key, column, text, opening.shapes[kind.name])
                         for column, text in zip(kind.columns, texts, strict=True)
                     },
-                    base=_VALUES.validate_python(parse(base)),
+                    base=base_values(base),
                     kept=frozenset(kept),
                 )
             )
@@ -149,9 +181,9 @@ def ask_doubled(
     """What stands twice, of the kinds of these addresses."""
     wanted = {address.kind for address in addresses}
     twins = [
-        (kind, statement)
-        for kind, (_, statement, _) in zip(opening.kinds, asked.targets, strict=True)
-        if kind.name in wanted
+        (kind, one.twins)
+        for kind in opening.kinds
+        if kind.name in wanted and not (one := asked.of[kind.name]).sole
     ]
     answers = about.ask(connection, [statement for _, statement in twins])
     return [
@@ -165,130 +197,22 @@ def ask_held(
     connection: Connection, opening: Opening, asked: Asking, about: About
 ) -> tuple[list[State], list[State]]:
     """What stands twice, whosever it is, and the live rows of ours, by their addresses."""
-    kinds = [
-        (kind, twins, orphans)
-        for kind, (_, twins, orphans) in zip(opening.kinds, asked.targets, strict=True)
-        if kind.mirrored
-    ]
+    kinds = [asked.of[kind.name] for kind in opening.kinds if kind.mirrored]
+    double = [one for one in kinds if not one.sole]
     answers = iter(
-        about.ask(connection, [one for _, twins, orphans in kinds for one in (twins, orphans)])
+        about.ask(connection, [*(one.twins for one in double), *(one.orphans for one in kinds)])
     )
-    doubled: list[State] = []
-    held: list[State] = []
-    for kind, *_ in kinds:
-        twins, orphans = next(answers), next(answers)
-        doubled += grouped(kind, twins, "ambiguous")
-        held += grouped(kind, orphans, "live")
+    doubled = [state for one in double for state in grouped(one.kind, next(answers), "ambiguous")]
+    held = [state for one in kinds for state in grouped(one.kind, next(answers), "live")]
     return doubled, held
 
 
-def template_rows(kind: Kind, answer: Rows, opening: Opening) -> tuple[list[Row], list[Address]]:
-    """The rows, and the addresses that stand twice with different values."""
-    shape = opening.shapes[kind.name]
-    found: dict[Address, Row] = {}
-    doubled: list[Address] = []
-    width = len(answer[0]) - len(kind.columns) - 1 if answer else 0
-    for line in answer:
-        row = Row(
-            address=Address.of(kind.name, line[:width]),
-            current=line[width],
-            values={
-                column.name: _decoded(kind, line[:width], column, text, shape)
-                for column, text in zip(kind.columns, line[width + 1 :], strict=True)
-            },
-        )
-        if found.setdefault(row.address, row) != row:
-            doubled.append(row.address)
-    return list(found.values()), doubled
-
-
-def _decoded(
-    kind: Kind, key: tuple[str, ...], column: Column, text: str | None, shape: dict[str, str]
-) -> Value:
-    try:
-        return decode(text, column, shape[column.name])
-    except ValueError as error:
-        raise ReconcilerError(
-            f"{Address.of(kind.name, key)} cannot be planned: {column.name} {error}",
-            hint="Correct the row, in the template or in the target that has it.",
-        ) from error
-
-
-def states_of(
-    kind: Kind, answer: Rows, questions: Questions, opening: Opening, *, orphan: bool = False
-) -> list[State]:
-    """What the answer to a question of the shape of `reconciler.sql.seen` says."""
-    shape = opening.shapes[kind.name]
-    width = len(questions.sources.key_names(kind))
-    found = []
-    for line in answer:
-        key, fixed = line[:width], dict(zip(FIXED, line[width : width + len(FIXED)], strict=True))
-        *texts, organizations, ids = line[width + len(FIXED) :]
-        situation = _situation(fixed)
-        values = {
-            column.name: _decoded(kind, key, column, text, shape)
-            for column, text in zip(kind.compared, texts, strict=True)
-        }
-        found.append(
-            State(
-                address=Address.of(kind.name, key),
-                organizations=tuple(organizations),
-                situation=situation,
-                owner=_owner(fixed),
-                values=values if situation != "absent" else None,
-                base=_VALUES.validate_python(parse(fixed["base"])) if fixed["base"] else None,
-                ids=tuple(ids) if situation != "absent" else (),
-                ledger=fixed["ledger"],
-                kept=frozenset(fixed["kept"] or ()),
-                revision=fixed["revision"],
-                blocks=bool(fixed["blocks"]),
-                revivable=bool(fixed["revivable"]),
-                orphan=orphan,
-                author=_author(fixed),
-            )
-        )
-    return found
-
-
-def _situation(fixed: dict[str, Any]) -> Situation:
-    if fixed["live"] is None:
-        return "absent"
-    if not fixed["live"]:
-        return "dead"
-    return "live" if fixed["attached"] else "detached"
-
-
-def _owner(fixed: dict[str, str | None]) -> RowOwner | None:
-    if fixed["owner"] is None:
-        return None
-    return RowOwner(
-        agent=fixed["owner"],
-        organization=fixed["owner_organization"],
-        name=fixed["owner_name"],
-        exists=bool(fixed["owner_exists"]),
-    )
-
-
-def _author(fixed: dict[str, str | None]) -> Author | None:
-    if fixed["author"] is None and fixed["authored_at"] is None:
-        return None
-    return Author(user_id=fixed["author"], label=fixed["author_label"], at=fixed["authored_at"])
-
-
-def grouped(kind: Kind, answer: Rows, situation: Situation) -> list[State]:
-    """States that are known by their key alone: doubles, and orphans."""
-    found: dict[Address, set[str]] = {}
-    for *key, organizations in answer:
-        address = Address.of(kind.name, tuple(key))
-        found.setdefault(address, set()).update(
-            [organizations] if isinstance(organizations, str) else organizations
-        )
+def mintable(prefix: str, kind: str, about: About, seen: Sequence[State]) -> list[str]:
+    """The ids that new rows of a kind could get."""
     return [
-        State(
-            address=address,
-            organizations=tuple(sorted(organizations)),
-            situation=situation,
-            orphan=situation == "live",
-        )
-        for address, organizations in sorted(found.items())
+        mint(prefix, about.agent, organization, state.address, attempt)
+        for state in seen
+        if state.address.kind == kind and state.situation == "absent"
+        for organization in state.organizations
+        for attempt in range(ATTEMPTS)
     ]

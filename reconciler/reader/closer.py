@@ -9,7 +9,8 @@ from reconciler.database.connection import Connection
 from reconciler.database.opening import Opening
 from reconciler.model.address import Address
 from reconciler.model.snapshot import State, Use
-from reconciler.reader.answers import About, states_of
+from reconciler.reader.answers import About
+from reconciler.reader.lines import states_of
 from reconciler.sql.asking import Asking
 from reconciler.sql.standing import standing
 from reconciler.sql.tree import Statement

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from reconciler.kinds.predicate import columns_of, null_columns, parse_predicate
 from reconciler.model.kind import Column, Kind
-from reconciler.model.table import UniqueIndex
 from reconciler.sql.source import Side, Source, Sources
 from reconciler.sql.tree import (
     Blank,
@@ -24,32 +22,30 @@ from reconciler.sql.tree import (
     as_text,
     call,
     column,
-    cross,
     equal,
     in_list,
-    is_true,
     left,
     name,
     not_null,
-    parsed,
-    same,
+    of_few,
+    of_many,
     table,
-    unnest,
-    with_alias,
 )
-from reconciler.sql.uniqueness import speaks_of
 from reconciler.sql.wanted import current, pointed_at
 
 
 class Questions:
     """The statements about fitted kinds, with blanks for the template and the targets.
 
-    `named` says that a new agent is to have a name of its own.
+    `named` says that a new agent is to have a name of its own, `most` that the targets are a
+    large part of all organisations. Then an index would not help, and statistics from before an
+    install would have the planner believe that the targets have no rows, and the template all.
     """
 
-    def __init__(self, sources: Sources, *, named: bool = False) -> None:
+    def __init__(self, sources: Sources, *, named: bool = False, most: bool = False) -> None:
         self.sources = sources
         self.named = named
+        self.most = most
 
     def template_rows(self, kind: Kind) -> Statement:
         """key parts, whether something refers to it, then every managed column as text: the
@@ -137,73 +133,6 @@ class Questions:
         )
         return Statement(f"look for orphaned {kind.name} rows", tree, asked.taken())
 
-    def collisions(self, kind: Kind, index: UniqueIndex) -> Statement | None:
-        """key parts, target, id and organisation of the row in the way, for one unique index.
-
-        The template's own row, moved to the target, is held against all rows of the table.
-        None where the index speaks of columns that get other values in a target.
-        """
-        expressions = [parsed(text) for text in index.expressions]
-        predicate = parsed(index.predicate) if index.predicate else None
-        spoken = speaks_of(index)
-        # A new row is live, as the template's is.
-        carried = {managed.name for managed in kind.columns if not managed.references}
-        carried.update(columns_of(kind.live) if kind.live else ())
-        carried.update(null_columns(kind.where) if kind.where else ())
-        own = (kind.installs.template,) if kind.installs else kind.key
-        if kind.scope is None or not kind.mirrored or not spoken <= carried | {kind.scope, *own}:
-            return None
-        asked = Parameters()
-        source = self.sources.rows(kind, "t", "template")
-        organization = column("g", "organization_id")
-        there: dict[str, exp.Expr] = {kind.scope: organization}
-        if kind.installs:
-            there[kind.installs.template] = column("t", kind.id)
-            if self.named:
-                there[kind.installs.name] = asked.add(Blank.NAME, "text")
-
-        def moved(tree: exp.Expr) -> exp.Expr:
-            return with_alias(tree, "t").transform(
-                lambda node: there.get(node.name, node) if isinstance(node, exp.Column) else node
-            )
-
-        here = all_of(
-            (
-                equal(as_text(column("o", kind.scope)), organization),
-                *(same(column("o", key), moved(column("t", key))) for key in own),
-                *([with_alias(parse_predicate(kind.where), "o")] if kind.where else []),
-            )
-        )
-        # Its own dead row may be in the way of a new one, too.
-        still_alive = [is_true(with_alias(parse_predicate(kind.live), "o"))] if kind.live else []
-        compared = same if index.nulls_equal else equal
-        tree = (
-            source.select()
-            .select(
-                *source.keys,
-                organization,
-                as_text(column("o", kind.id)),
-                as_text(column("o", kind.scope)),
-                copy=False,
-            )
-            .join(
-                cross(unnest("g", [("organization_id", asked.add(Blank.TARGETS, "text[]"))])),
-                copy=False,
-            )
-            .join(
-                table(kind.db_schema, kind.table, "o"),
-                on=all_of(compared(with_alias(tree, "o"), moved(tree)) for tree in expressions),
-                copy=False,
-            )
-            .where(
-                self.of_template(source, asked),
-                exp.not_(all_of((here, *still_alive)), copy=False),
-                *([with_alias(predicate, "o"), moved(predicate)] if predicate else []),
-                copy=False,
-            )
-        )
-        return Statement(f"look for {kind.name} rows in the way", tree, asked.taken())
-
     def ids_in_use(self, kind: Kind, candidates: Sequence[str]) -> Statement:
         """Those of the candidates that a row has as its id."""
         asked = Parameters()
@@ -258,8 +187,9 @@ class Questions:
 
     def of_template(self, source: Source, asked: Parameters) -> exp.Expr:
         """Live rows of the template, without the excluded and those without a key."""
+        here = equal(source.scope, asked.add(Blank.ORGANIZATION, "text"))
         conditions = [
-            equal(source.scope, asked.add(Blank.ORGANIZATION, "text")),
+            of_few(here) if self.most else here,
             source.live,
             source.included,
             *(not_null(key) for key in source.keys),
@@ -275,9 +205,10 @@ class Questions:
 
     def of_targets(self, source: Source, asked: Parameters, *, keyed: bool = True) -> exp.Expr:
         """Rows of the targets, live or dead, without the excluded and those without a key."""
+        targets = in_list(source.scope, asked.add(Blank.TARGETS, "text[]"))
         return all_of(
             (
-                in_list(source.scope, asked.add(Blank.TARGETS, "text[]")),
+                of_many(targets) if self.most else targets,
                 source.included,
                 *(not_null(key) for key in source.keys if keyed),
             )

@@ -101,7 +101,7 @@ def result(questions: Questions, kind: Kind, *ctes: tuple[str, exp.Select, bool]
         .group_by(*(exp.Literal.number(number) for number in range(1, len(shown) + 1)), copy=False)
     )
     for cte, rows, once in ctes:
-        tree = tree.with_(cte, as_=rows, materialized=once or None, copy=False)
+        tree = tree.with_(cte, as_=rows, materialized=once, copy=False)
     return tree
 
 
@@ -124,18 +124,26 @@ def native_of(managed: Column) -> str:
     return text_of(managed) if managed.references else f"{managed.name}:native"
 
 
-def compared(questions: Questions, source: Source, side: Side, asked: Parameters) -> list[exp.Expr]:
-    """Each compared column as it travels and, where that is not the same, as it is."""
-    texts = [
-        aliased(questions.value(source, managed, side, asked), text_of(managed))
+def natives(questions: Questions, source: Source, side: Side, asked: Parameters) -> list[exp.Expr]:
+    """Each compared column as it is compared."""
+    return [
+        aliased(
+            questions.value(source, managed, side, asked)
+            if managed.references
+            else column(source.alias, managed.name),
+            native_of(managed),
+        )
         for managed in source.kind.compared
     ]
-    natives = [
-        aliased(column(source.alias, managed.name), native_of(managed))
+
+
+def texts(questions: Questions, source: Source, side: Side, asked: Parameters) -> list[exp.Expr]:
+    """Each compared column as it travels, where that is not as it is compared."""
+    return [
+        aliased(questions.value(source, managed, side, asked), text_of(managed))
         for managed in source.kind.compared
         if not managed.references
     ]
-    return [*texts, *natives]
 
 
 def have(
@@ -145,9 +153,13 @@ def have(
     asked: Parameters,
     *,
     keyed: bool = True,
+    living: bool = False,
 ) -> exp.Select:
-    """The targets' rows; without `keyed` also those that have no key (any more)."""
-    source = questions.sources.joined(kind, "t", "target", orphaned=True)
+    """The targets' rows; without `keyed` also those that have no key (any more).
+
+    `living` means live rows under live parents only, to be compared and not to travel.
+    """
+    source = questions.sources.joined(kind, "t", "target", orphaned=not living)
     created = {stamp.value: stamp.column for stamp in kind.stamps if stamp.on == "create"}
     author, at = created.get("actor"), created.get("now")
     owner = kind.owner
@@ -167,10 +179,15 @@ def have(
             aliased(column("t", owner.organization) if owner else _none(), "owner_organization"),
             aliased(as_text(column("t", author) if author else exp.null()), "author"),
             aliased(as_text(column("t", at) if at else exp.null()), "authored_at"),
-            *compared(questions, source, "target", asked),
+            *natives(questions, source, "target", asked),
+            *(() if living else texts(questions, source, "target", asked)),
             copy=False,
         )
-        .where(questions.of_targets(source, asked, keyed=keyed), copy=False)
+        .where(
+            questions.of_targets(source, asked, keyed=keyed),
+            *([source.live] if living else []),
+            copy=False,
+        )
     )
 
 

@@ -1,11 +1,18 @@
 """The comparison, made in the database: what each address looks like where it is not settled.
 
-A target's row that is ours and equal to the template's is settled and does not travel. The
-rest is grouped by what it looks like, so that equal states of many targets are one row:
+What is settled (see `reconciler.sql.settled`) does not travel. The rest is grouped by what it
+looks like, so that equal states of many targets are one row:
 
     wanted   the template's rows
     have     the targets' rows at any key, live and dead
-    rest     wanted x targets, less what is settled; of several dead rows the one that matters
+    living   the live ones among them
+    open     wanted x targets, less what is settled
+    beside   have and
+    known    the ledger's placements, at those keys of wanted that are not settled everywhere
+    rest     what there is where it is open; of several dead rows the one that matters
+
+The census (see `reconciler.sql.census`) tells what is settled everywhere, and what nowhere: so one
+changed row costs one more pass over a table, and all that is kept at a time is of that row.
 """
 
 from __future__ import annotations
@@ -14,113 +21,126 @@ from sqlglot import exp
 
 from reconciler.model.kind import Kind
 from reconciler.model.table import UniqueIndex
-from reconciler.sql.history import is_placed
 from reconciler.sql.questions import Questions
-from reconciler.sql.seen import compared, have, native_of, ours, result, told
+from reconciler.sql.seen import have, ours, result, told
+from reconciler.sql.settled import same_key, settled, wanted, with_placement
 from reconciler.sql.tree import (
     Blank,
     Parameters,
     Statement,
-    aliased,
     all_of,
     any_of,
-    call,
+    array,
     column,
     cross,
     equal,
+    in_list,
+    inner,
     is_true,
     left,
+    name,
     not_null,
     rows_of,
     table,
     unnest,
 )
-from reconciler.sql.wanted import current
 
 
 def states(questions: Questions, kind: Kind, unique: tuple[UniqueIndex, ...]) -> Statement:
     """Every address of the template in every target where it is not settled.
 
-    The result's columns are those of `reconciler.sql.seen.result`.
+    What is settled everywhere is not looked at. The result's columns are those of
+    `reconciler.sql.seen.result`.
     """
     asked = Parameters()
-    wanted = _wanted(questions, kind, asked)
-    rows = have(questions, kind, unique, asked)
-    rest = _rest(questions, kind, asked)
-    ctes = (("wanted", wanted, True), ("have", rows, False), ("rest", rest, False))
-    tree = result(questions, kind, *ctes)
+    tree = result(
+        questions,
+        kind,
+        ("wanted", wanted(questions, kind, asked), True),
+        ("have", have(questions, kind, unique, asked), False),
+        ("living", have(questions, kind, unique, asked, living=True), False),
+        ("open", _open(questions, kind, asked), False),
+        ("beside", _beside(questions, kind, asked), False),
+        ("known", _known(questions, kind, asked), False),
+        ("rest", _rest(questions, kind, asked), False),
+    )
     return Statement(f"compare {kind.name}", tree, asked.taken())
 
 
-def _wanted(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
-    source = questions.sources.joined(kind, "t", "template")
-    return (
-        source.select()
-        .select(
-            *questions.keys(source),
-            aliased(current(questions.sources, source, asked), "current"),
-            *compared(questions, source, "template", asked),
-            copy=False,
-        )
-        .where(questions.of_template(source, asked), copy=False)
-        .distinct(*source.keys, copy=False)
-        .order_by(*source.keys, column("t", kind.id), copy=False)
-    )
-
-
-def _settled(questions: Questions, kind: Kind, asked: Parameters) -> exp.Expr:
-    """A row that is ours, by an owner that exists, and equal to the template's."""
-    equal_rows = call(
-        "record_image_eq",
-        call("row", *(column("h", native_of(managed)) for managed in kind.compared)),
-        call("row", *(column("w", native_of(managed)) for managed in kind.compared)),
-    )
-    settled = all_of(
-        (
-            column("h", "live"),
-            column("h", "attached"),
-            ours(kind, asked),
-            *([_owner_exists(asked)] if kind.owner else []),
-            *([equal_rows] if kind.compared else []),
-        )
+def _open(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
+    organization = column("g", "organization_id")
+    keys = [column("v", key) for key in questions.sources.key_names(kind)]
+    there = (
+        exp.select(exp.Literal.number(1), copy=False)
+        .from_(rows_of("living", "h"), copy=False)
+        .join(inner(rows_of("wanted", "w"), on=all_of(same_key(questions, kind, "h", "w"))))
     )
     if kind.history:
-        wanted = [column("w", key) for key in questions.sources.key_names(kind)]
-        organization = column("g", "organization_id")
-        placed = is_placed(kind, wanted, organization, column("h", "row_id"), column("p", "row_id"))
-        settled = all_of((settled, placed))
-    return settled
-
-
-def _owner_exists(asked: Parameters) -> exp.Expr:
-    owner = column("h", "owner")
-    known = exp.Exists(
-        this=exp.select(exp.Literal.number(1), copy=False)
-        .from_(table("public", "agents", "x"), copy=False)
-        .where(equal(column("x", "id"), owner.copy()), copy=False)
+        there = there.join(with_placement(questions, kind, asked), copy=False)
+    there = there.where(
+        in_list(column("w", "row_id"), asked.add(Blank.PARTLY, "text[]")),
+        settled(questions, kind, asked),
+        equal(column("h", "organization_id"), organization),
+        equal(column("w", "row_id"), column("v", "row_id")),
+        copy=False,
     )
-    return any_of((equal(owner, asked.add(Blank.AGENT, "text")), known))
-
-
-def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
-    keys = questions.sources.key_names(kind)
-    organization = column("g", "organization_id")
-    live = all_of((column("h", "live"), column("h", "attached")))
-    this_row = equal(column("p", "row_id"), column("h", "row_id"))
     return (
-        exp.select(*told(kind, organization, [column("w", key) for key in keys], asked), copy=False)
-        .from_(rows_of("wanted", "w"), copy=False)
+        exp.select(organization.copy(), column("v", "current"), *keys, copy=False)
+        .from_(rows_of("wanted", "v"), copy=False)
         .join(
             cross(unnest("g", [("organization_id", asked.add(Blank.TARGETS, "text[]"))])),
             copy=False,
         )
+        .where(
+            _not_everywhere("v", asked), exp.not_(exp.Exists(this=there), copy=False), copy=False
+        )
+    )
+
+
+def _not_everywhere(alias: str, asked: Parameters) -> exp.Expr:
+    """Whether a row of the template is not settled in all targets."""
+    known = in_list(column(alias, "row_id"), asked.add(Blank.SETTLED, "text[]"))
+    return exp.not_(known, copy=False)
+
+
+def _beside(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
+    return (
+        exp.select(exp.Column(this=exp.Star(), table=name("h")), copy=False)
+        .from_(rows_of("have", "h"), copy=False)
+        .join(inner(rows_of("wanted", "w"), on=all_of(same_key(questions, kind, "h", "w"))))
+        .where(_not_everywhere("w", asked), copy=False)
+    )
+
+
+def _known(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
+    keys = [column("w", key) for key in questions.sources.key_names(kind)]
+    return (
+        exp.select(exp.Column(this=exp.Star(), table=name("p")), copy=False)
+        .from_(table("reconcile", "placement", "p"), copy=False)
+        .join(inner(rows_of("wanted", "w"), on=equal(column("p", "key"), array(keys))))
+        .where(
+            equal(column("p", "kind"), asked.add(kind.name, "text")),
+            _not_everywhere("w", asked),
+            copy=False,
+        )
+    )
+
+
+def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
+    keys = [column("o", key) for key in questions.sources.key_names(kind)]
+    organization = column("o", "organization_id")
+    live = all_of((column("h", "live"), column("h", "attached")))
+    this_row = equal(column("p", "row_id"), column("h", "row_id"))
+    return (
+        exp.select(*told(kind, organization, keys, asked), copy=False)
+        .from_(rows_of("open", "o"), copy=False)
         .join(
             left(
-                rows_of("have", "h"),
+                rows_of("beside", "h"),
                 on=all_of(
                     (
                         equal(column("h", "organization_id"), organization),
-                        *(equal(column("h", key), column("w", key)) for key in keys),
+                        *same_key(questions, kind, "h", "o"),
                     )
                 ),
             ),
@@ -128,45 +148,22 @@ def _rest(questions: Questions, kind: Kind, asked: Parameters) -> exp.Select:
         )
         .join(
             left(
-                table("reconcile", "placement", "p"),
-                on=questions.placement(
-                    kind, organization, [column("w", key) for key in keys], asked
-                ),
+                rows_of("known", "p"),
+                on=questions.placement(kind, organization, keys, asked),
             ),
             copy=False,
         )
-        .where(
-            exp.not_(is_true(_settled(questions, kind, asked)), copy=False),
-            # An old version is mirrored only where it was placed while it was current.
-            any_of((column("w", "current"), not_null(column("p", "row_id")))),
-            any_of((is_true(live), exp.not_(_live_sibling(questions, kind), copy=False))),
-            copy=False,
-        )
-        .distinct(organization, *(column("w", key) for key in keys), copy=False)
+        # An old version is mirrored only where it was placed while it was current.
+        .where(any_of((column("o", "current"), not_null(column("p", "row_id")))), copy=False)
+        .distinct(organization, *keys, copy=False)
         .order_by(
             organization,
-            *(column("w", key) for key in keys),
+            *keys,
             *(
                 exp.Ordered(this=is_true(flag), desc=True)
                 for flag in (live, ours(kind, asked), this_row, column("h", "blocks"))
             ),
             column("h", "row_id"),
-            copy=False,
-        )
-    )
-
-
-def _live_sibling(questions: Questions, kind: Kind) -> exp.Expr:
-    """A dead row does not matter where a live one, which may be settled, has the same key."""
-    keys = questions.sources.key_names(kind)
-    sibling = questions.sources.rows(kind, "s", "target")
-    return exp.Exists(
-        this=sibling.select()
-        .select(exp.Literal.number(1), copy=False)
-        .where(
-            equal(sibling.scope, column("g", "organization_id")),
-            *(equal(key, column("w", text)) for key, text in zip(sibling.keys, keys, strict=True)),
-            sibling.live,
             copy=False,
         )
     )

@@ -25,6 +25,8 @@ class Blank(Enum):
     TARGETS = "the organisations to reach"
     NAME = "what a new agent is to be called"
     WHOLE = "whether rows that the template still has are asked for, too"
+    SETTLED = "the template's rows that are settled in every target"
+    PARTLY = "the template's rows that are settled in some targets, and not in others"
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Statement:
         return self.tree.sql(dialect=DIALECT, copy=False)
 
     def filled(self, blanks: Mapping[Blank, object]) -> Statement:
-        """The same statement with its blanks filled in."""
-        given = (blanks[one] if isinstance(one, Blank) else one for one in self.parameters)
+        """The same statement with these of its blanks filled in."""
+        given = (blanks.get(one, one) if isinstance(one, Blank) else one for one in self.parameters)
         found = replace(self, parameters=tuple(given))
         found.__dict__["sql"] = self.sql
         return found
@@ -177,6 +179,17 @@ def in_list(value: exp.Expr, values: exp.Expr) -> exp.Expr:
 def when(condition: exp.Expr, value: exp.Expr) -> exp.Case:
     """`CASE WHEN condition THEN value END`."""
     return exp.Case(ifs=[exp.If(this=condition, true=value)])
+
+
+def of_many(condition: exp.Expr) -> exp.Expr:
+    """A condition that the planner cannot look into: it takes it for one of half the rows."""
+    return when(condition, exp.true())
+
+
+def of_few(condition: exp.Expr) -> exp.Expr:
+    """A condition that the planner takes for one of very few rows, and may use an index for."""
+    one = exp.Literal.number(1)
+    return all_of((condition, equal(when(condition.copy(), one), one.copy())))
 
 
 def array(values: Sequence[exp.Expr]) -> exp.Expr:
