@@ -13,6 +13,12 @@ for people to read, and no test fails for it.
 
 from __future__ import annotations
 
-from tests.bench import ledger_cost, ledger_growth
+from tests.bench import fleet_plan, ledger_cost, ledger_growth, noop_plan, one_type
 
-ABOUT = (ledger_growth, ledger_cost)
+ABOUT = (
+    ledger_growth,
+    ledger_cost,
+    noop_plan,
+    one_type,
+    fleet_plan,
+)

@@ -69,6 +69,7 @@ class Tenants:
     """A copy of the town: what is done to it, nobody else sees."""
 
     connection: Connection
+    dsn: str
 
     def plan(self, targets: int) -> Plan:
         """A plan for the first so many of the tenants."""
@@ -117,6 +118,6 @@ class Town:
         try:
             # As the library's own connections are.
             with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as connection:
-                yield Tenants(connection)
+                yield Tenants(connection, dsn)
         finally:
             self.server.drop_database(name)
