@@ -25,6 +25,8 @@ def measured(town: Town, repeats: int) -> list[Goal]:
     """With all targets, with a tenth of them, and right after an install."""
     part = max(1, town.targets // 10)
     with town.copy() as tenants:
+        # One process on either side, so that whatever else a machine does slows both down alike.
+        tenants.connection.execute("SET max_parallel_workers_per_gather = 0")
         tenants.apply(tenants.plan(town.targets))
         untold = _spread(lambda: _nothing_to_do(tenants, town.targets), repeats)
         tidied(tenants.connection)
