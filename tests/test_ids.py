@@ -150,17 +150,17 @@ def test_identity_columns_that_take_ids_and_that_refuse_them(world: World) -> No
 def overtaken(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Each time that ids were drawn, the platform takes the next of every table and commits."""
     taken: list[int] = []
-    draw = ids.draw
+    draw = ids._drawing
     with psycopg.connect(world.dsn, autocommit=True) as other:
 
-        def first(*arguments: Any, **named: Any) -> dict[str, list[str]]:
+        def first(*arguments: Any, **named: Any) -> ids.Drawing:
             drawn = draw(*arguments, **named)
             taken.append(1)
             for table in TABLES:
                 take(other, table)
             return drawn
 
-        monkeypatch.setattr(ids, "draw", first)
+        monkeypatch.setattr(ids, "_drawing", first)
         yield taken
 
 

@@ -15,13 +15,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from reconciler import applier, library, reader
-from reconciler.database import catalog, connection, opening, platform
+from reconciler import library
+from reconciler.database import connection
 from reconciler.errors import StalePlanError
 from reconciler.model.change import Create
 from reconciler.model.outcome import Installation, Outcome
 from reconciler.model.plan import Plan
-from reconciler.reader import answers
 from tests.fixtures.world import World
 
 ROUNDS = 20
@@ -142,17 +141,16 @@ def test_two_first_installs_make_one_agent_and_one_set_of_rows(
 
 
 @contextmanager
-def before_each_trip(step: Callable[[int], None], *rooms: Any) -> Iterator[None]:
-    """Call `step` with its number before each round trip that these rooms make."""
-    real, numbers = connection.run, count(1)
+def before_each_trip(step: Callable[[int], None]) -> Iterator[None]:
+    """Call `step` with its number before each round trip."""
+    real, numbers = connection._sent_together, count(1)
 
-    def run(to: connection.Connection, statements: Sequence[connection.Runnable]) -> Any:
+    def sent(to: connection.Connection, statements: Sequence[connection.Runnable]) -> Any:
         step(next(numbers))
         return real(to, statements)
 
     with pytest.MonkeyPatch.context() as patch:
-        for room in rooms:
-            patch.setattr(room, "run", run)
+        patch.setattr(connection, "_sent_together", sent)
         yield
 
 
@@ -161,11 +159,10 @@ def test_a_template_published_while_it_is_read_never_mixes_two_versions(
 ) -> None:
     template = Publisher.open(shared_world)
     organization = shared_world.organization()
-    rooms = (reader, answers, opening, catalog, platform)
     trips: list[int] = []
-    with before_each_trip(trips.append, *rooms):
+    with before_each_trip(trips.append):
         shared_world.plan(organization, template=template.agent)
-    assert len(trips) > 5
+    assert len(trips) > 3
     seen, old = [], "v0"
     for moment in trips:
         new = f"v{moment}"
@@ -174,7 +171,7 @@ def test_a_template_published_while_it_is_read_never_mixes_two_versions(
             if trip == moment:
                 template.publish(new)
 
-        with before_each_trip(publish, *rooms):
+        with before_each_trip(publish):
             plan = shared_world.plan(organization, template=template.agent)
         versions = {
             change.values["description"]
@@ -212,7 +209,7 @@ def test_appliers_with_overlapping_targets_take_turns(shared_world: World) -> No
             world.plan(*left, template=one.agent),
             world.plan(*right, template=other.agent),
         ]
-        with before_each_trip(lambda _: time.sleep(0.01), applier, opening, platform):
+        with before_each_trip(lambda _: time.sleep(0.01)):
             outcomes = at_once(*(partial(world.apply, plan) for plan in plans))
         assert [getattr(one, "status", one) for one in outcomes] == ["applied", "applied"]
         assert outcomes[0].counts["entity_type"] == {"create" if version == "v1" else "update": 8}
@@ -274,10 +271,9 @@ def test_a_tenant_who_writes_unrelated_rows_meanwhile_is_not_blocked(shared_worl
                             (organization,))  # fmt: skip
         written.append(trip)
 
-    rooms = (applier, reader, answers, opening, catalog, platform)
-    with before_each_trip(tenant, *rooms):
+    with before_each_trip(tenant):
         assert world.apply(plan).counts["entity_type"] == {"update": 2}
-    assert len(written) > 8
+    assert len(written) > 2
     assert world.plan(target, template=template.agent).empty
     ((own,),) = world.sql(
         "SELECT count(*) FROM entity_types WHERE organization_id = %s AND slug LIKE 'own%%'", target

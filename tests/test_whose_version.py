@@ -32,10 +32,10 @@ def test_a_flag_that_will_move_is_held_while_an_apply_lasts(
     published = sorter.classifier()
     sorter.install()
     sorter.sort(published, 2)
-    plan, draw, stopped = sorter.plan(), ids.draw, []
+    plan, draw, stopped = sorter.plan(), ids._drawing, []
     ((own, *_),) = sorter.classifiers()
 
-    def meanwhile(*given: Any) -> dict[str, list[str]]:
+    def meanwhile(*given: Any) -> ids.Drawing:
         with psycopg.connect(sorter.world.dsn) as tenant:
             tenant.execute("SET lock_timeout = '200ms'")
             try:
@@ -44,7 +44,7 @@ def test_a_flag_that_will_move_is_held_while_an_apply_lasts(
                 stopped.append(own)
         return draw(*given)
 
-    monkeypatch.setattr(ids, "draw", meanwhile)
+    monkeypatch.setattr(ids, "_drawing", meanwhile)
     assert sorter.world.apply(plan).status == "applied"
     assert stopped == [own]
     assert [row[5:] for row in sorter.classifiers()] == [([2], [1, 2])]

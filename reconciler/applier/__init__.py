@@ -9,13 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from psycopg import errors as pg
 
 from reconciler.applier import allowed, ids
+from reconciler.applier.ids import Drawing
+from reconciler.applier.judged import guarded, holding, writing
 from reconciler.applier.refusals import (
     different_database,
     gone_targets,
@@ -23,11 +25,10 @@ from reconciler.applier.refusals import (
     kinds_moved,
     lost_at_commit,
     somebody_else,
-    stale_rows,
 )
-from reconciler.database.connection import Connection, Rows, run, transaction
-from reconciler.database.opening import Opening, open_database
-from reconciler.database.platform import Fixed, authorise, find_actor
+from reconciler.database.connection import Batch, Connection, Question, Rows, ask, transaction
+from reconciler.database.opening import Opening, begin
+from reconciler.database.platform import Fixed, actor_of, authorising
 from reconciler.differ.check import check
 from reconciler.errors import (
     LockedError,
@@ -42,24 +43,22 @@ from reconciler.model.outcome import Outcome, Verdict, Wave, already, verdicts
 from reconciler.model.plan import Plan
 from reconciler.model.value import Digest
 from reconciler.progress import tell, watched
-from reconciler.reader import read_fingerprint
 from reconciler.reader.answers import About
+from reconciler.reader.template import fingerprinting
 from reconciler.sql.guard import Scope
-from reconciler.sql.statements import Check, Script
+from reconciler.sql.statements import Script
 from reconciler.sql.tree import Statement
 
 RETRIES: Final = 3
 # From so many rows on, a person who watches is told of each statement.
 _MANY: Final = 2_000
 
-# The planner knows nothing of the arrays that we send, and joins of unknown size are best made
+# The planner knows how many places we send, and nothing of what stands there: joins are best made
 # in the order in which they are written: contents, places, and then the rows there.
 _SETTINGS: Final = (
     "SELECT set_config('lock_timeout', $1, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true), "
-    # It also takes the arrays for short: a nested loop over a hundred thousand places never ends.
-    "CASE WHEN $2 > 2000 THEN set_config('enable_nestloop', 'off', true) END, "
     "extract(epoch FROM now())::text"
 )
 
@@ -135,7 +134,15 @@ class _Apply:
 
     def outcome(self) -> Outcome:
         whole = self.plan
-        applied, gone = self._enter()
+        first = Batch()
+        entered = self._enter(first)
+        opened = begin(first, self.kinds)
+        template = allowed.template(first, whole)
+        acting = first.ask(actor_of(whole.actor.user_id))
+        may = first.ask(authorising(whole.actor, self.targets))
+        tell("locking", rows=len(self.targets))
+        first.send(self.connection)
+        applied, gone = entered()
         if applied:
             done = {one for _, _, targets in applied for one in targets}
             if self._nothing_left(done):
@@ -144,41 +151,30 @@ class _Apply:
         plan = self.plan
         if gone := sorted(set(gone) & set(self.targets)):
             raise gone_targets(plan, gone)
-        opening = open_database(self.connection, self.kinds)
+        opening = opened()
         if opening.database != plan.database:
             raise different_database(plan, opening.database)
         if opening.shapes != plan.shapes:
             raise kinds_moved(plan, opening.shapes)
-        allowed.template(self.connection, plan, self.kinds)
-        actor = find_actor(self.connection, plan.actor.user_id)
+        template()
+        allowed.undone(self.connection, plan, self.kinds)
+        actor = acting()
         # Whichever role applies an operator's plan, its rows name the author that was reviewed.
         if plan.actor.mode == "operator":
             actor = actor.model_copy(update={"label": plan.actor.label})
         if actor != plan.actor:
             raise somebody_else(plan, "actor")
-        authorise(self.connection, plan.actor, self.targets)
+        if plan is whole:
+            may()
+        else:
+            # Whoever was done before is asked for no more.
+            ask(self.connection, authorising(plan.actor, self.targets))
         allowed.heirs(self.connection, plan)
         script = Script(plan, opening.kinds, self.now)
         self._first(script)
-        moved = self._verify(script, opening)
-        script.drawn = ids.draw(
-            self.connection, opening, script.creates(), self.scope, self.attempt
-        )
+        moved, drawing = self._verify(script, opening)
         counts = _counts(plan)
-        part_of = None if plan.plan_id == self.reviewed else self.reviewed
-        ((number, self.transaction_id),) = self._run([record.revision(plan, counts, part_of)])[0]
-        tell("writing", rows=plan.rows)
-        self._write(script.writes())
-        tell("recording", rows=plan.rows)
-        self._write(
-            [
-                record.content(script.contents()),
-                *script.places(number),
-                *script.audits(),
-                *script.last(),
-                record.advance(self.targets, number),
-            ]
-        )
+        number = self._write(script, drawing, counts)
         known: dict[Verdict, Iterable[str]] = {
             "already_applied": whole.changed,
             "applied": plan.changed,
@@ -193,19 +189,25 @@ class _Apply:
             targets=verdicts(whole, known),
         )
 
-    def _enter(self) -> tuple[Rows, list[str]]:
+    def _enter(self, batch: Batch) -> Callable[[], tuple[Rows, list[str]]]:
         """Take turns with other applies, then see whether this plan was applied before, and
         whether all targets are still there.
         """
-        settings = Fixed(_SETTINGS, (self.lock_timeout, self.plan.rows))
-        ((*_, now),) = run(self.connection, [settings])[0]
-        self.now = datetime.fromtimestamp(float(now), UTC)
-        tell("locking", rows=len(self.targets))
         new = [one.organization.id for one in self.plan.targets if one.revision is None]
-        batch = [*([record.enter(new)] if new else []), record.lock(self.targets), self._find()]
-        guarded = [self.scope.guard(one) for one in batch]
-        *_, applied, gone = run(self.connection, [*guarded, allowed.gone(self.targets)])
-        return applied, [one for (one,) in gone]
+        settings = batch.ask(Question([Fixed(_SETTINGS, (self.lock_timeout,))], _now))
+        enter = batch.ask(guarded(self.scope, [record.enter(new)] if new else []))
+        lock = batch.ask(guarded(self.scope, [record.lock(self.targets)]))
+        find = batch.ask(guarded(self.scope, [self._find()]))
+        gone = batch.ask(Question([allowed.gone(self.targets)], lambda answers: answers[0]))
+
+        def applied() -> tuple[Rows, list[str]]:
+            self.now = settings()
+            enter()
+            lock()
+            found = find()[0]
+            return found, [one for (one,) in gone()]
+
+        return applied
 
     def _find(self) -> Statement:
         return record.find(self.reviewed, self.plan.plan_id, self.targets)
@@ -220,63 +222,89 @@ class _Apply:
     def _first(self, script: Script) -> None:
         """Rename, and bring back, if that is still possible as the plan saw it."""
         for locks, checks, writes in script.first():
-            self._run(locks)
-            self._hold(checks)
-            self._write(writes)
+            batch = Batch()
+            locked = batch.ask(guarded(self.scope, locks))
+            held = batch.ask(holding(self.scope, self.plan, checks))
+            batch.send(self.connection)
+            locked()
+            held()
+            ask(self.connection, writing(self.scope, writes))
 
-    def _verify(self, script: Script, opening: Opening) -> bool:
-        """Lock the rows and hold them against the plan; says whether the template moved."""
-        self._run(script.locks())
-        tell("checking", rows=self.plan.rows)
-        self._hold(script.checks())
-        allowed.unused(self.connection, self.plan, opening)
-        if self.plan.request.mode != "sync":
-            return False
-        template = self.plan.template
+    def _verify(self, script: Script, opening: Opening) -> tuple[bool, Drawing]:
+        """Lock the rows and hold them against the plan.
+
+        Says whether the template moved, and how the ids of new rows are come by.
+        """
+        plan, template = self.plan, self.plan.template
+        batch = Batch()
+        locked = batch.ask(guarded(self.scope, script.locks()))
+        held = batch.ask(holding(self.scope, self.plan, script.checks()))
         # The template is read alone: the planner is to be led by nobody's number of targets.
         about = About(template.agent_id, template.organization.id, [])
-        moved = read_fingerprint(self.connection, opening, about) != self.plan.fingerprint
-        if moved and _copies_secrets(self.plan):
+        sync = plan.request.mode == "sync"
+        found = batch.ask(fingerprinting(opening, about)) if sync else None
+        standing = batch.ask(ids.drawing(opening, script.creates(), self.scope, self.attempt))
+        batch.send(self.connection)
+        locked()
+        tell("checking", rows=plan.rows)
+        held()
+        allowed.unused(self.connection, plan, opening)
+        moved = found is not None and found() != plan.fingerprint
+        if moved and _copies_secrets(plan):
             raise StalePlanError(
                 "the template has changed since the plan was made, and the plan copies sensitive "
                 "columns from it; nothing was written",
                 hint="Make a new plan.",
             )
-        return moved
+        return moved, standing()
 
-    def _hold(self, checks: list[Check]) -> None:
-        """Raise StalePlanError where something is no longer as the plan saw it."""
-        found = self._run([one.statement for one in checks])
-        wrong = [
-            (one.changes[number], organization, one.says(told))
-            for one, answer in zip(checks, found, strict=True)
-            for organization, number, *told in answer
+    def _write(self, script: Script, drawing: Drawing, counts: dict[str, dict[str, int]]) -> int:
+        """Write the rows, and what the ledger is told; gives the number of the revision."""
+        batch = Batch()
+        if drawing.tells:
+            script.drawn = ask(self.connection, drawing.question)
+            moved = None
+        else:
+            script.drawn = drawing.known
+            moved = batch.ask(drawing.question)
+        part_of = None if self.plan.plan_id == self.reviewed else self.reviewed
+        told = record.revision(self.plan, counts, part_of)
+        revised = batch.ask(guarded(self.scope, [told]))
+        rows = script.writes()
+        ledgers = [
+            record.content(script.contents()),
+            *script.places(),
+            *script.audits(),
+            *script.last(),
+            record.advance(self.targets, self.plan.plan_id),
         ]
-        if wrong:
-            raise stale_rows(self.plan, wrong)
+        # One statement after the other where much is written and somebody watches.
+        slowly = watched() and self.plan.rows >= _MANY
+        written = None if slowly else batch.ask(writing(self.scope, [*rows, *ledgers]))
+        tell("writing", rows=self.plan.rows)
+        batch.send(self.connection)
+        if moved is not None:
+            moved()
+        number: int
+        ((number, self.transaction_id),) = revised()[0]
+        if written is None:
+            self._write_each(rows)
+        tell("recording", rows=self.plan.rows)
+        if written is None:
+            self._write_each(ledgers)
+        else:
+            written()
+        return number
 
-    def _write(self, statements: list[Statement]) -> None:
-        """Write; one statement after the other where much is written and somebody watches."""
-        if not (watched() and self.plan.rows >= _MANY):
-            self._wrote(statements, self._run(statements))
-            return
-        for statement in statements:
-            tell("writing", what=statement.serves, rows=statement.rows)
-            self._wrote([statement], self._run([statement]))
+    def _write_each(self, statements: list[Statement]) -> None:
+        for one in statements:
+            tell("writing", what=one.serves, rows=one.rows)
+            ask(self.connection, writing(self.scope, [one]))
 
-    def _wrote(self, statements: list[Statement], answers: list[Rows]) -> None:
-        for statement, answer in zip(statements, answers, strict=True):
-            written = answer[0][0]
-            if statement.rows is not None and written != statement.rows:
-                raise StalePlanError(
-                    f"{statement.serves}: the plan says {statement.rows} rows, and the database "
-                    f"wrote {written}; nothing was kept",
-                    hint="A row that others refer to was retired or doubled after the plan was "
-                    "made. Make a new plan.",
-                )
 
-    def _run(self, statements: list[Statement]) -> list[Rows]:
-        return run(self.connection, [self.scope.guard(statement) for statement in statements])
+def _now(answers: Sequence[Rows]) -> datetime:
+    *_, now = answers[0][0]
+    return datetime.fromtimestamp(float(now), UTC)
 
 
 def _counts(plan: Plan) -> dict[str, dict[str, int]]:

@@ -5,14 +5,15 @@ A plan file may come from anywhere, and the world moves on between a review and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from reconciler import planfile
 from reconciler.applier.refusals import somebody_else, stale_rows
-from reconciler.database.connection import Connection
+from reconciler.database.connection import Batch, Connection
 from reconciler.database.opening import Opening
 from reconciler.database.platform import Fixed
-from reconciler.database.templates import find_heirs, find_template, refuse, refuse_itself
+from reconciler.database.templates import find_heirs, refuse, refuse_itself, template_of
 from reconciler.differ.invert import beyond
 from reconciler.errors import InvalidPlanError
 from reconciler.kinds import Kinds
@@ -34,23 +35,28 @@ def gone(targets: list[str]) -> Fixed:
     return Fixed(_GONE, (targets,))
 
 
-def template(connection: Connection, plan: Plan, kinds: Kinds) -> None:
-    """Raise RefusedError, or what else there is, unless the template may still be installed.
+def template(batch: Batch, plan: Plan) -> Callable[[], None]:
+    """Raises RefusedError, or what else there is, unless the template may still be installed.
 
-    What is only taken leave of may be private or gone; what is undone must have been applied.
+    What is only taken leave of may be private or gone.
     """
     if plan.request.mode != "sync":
-        refuse_itself(plan.template, plan.targets)
-        _undone(connection, plan, kinds)
-        return
-    template = find_template(connection, plan.template.agent_id)
-    found = (template.agent_id, template.organization.id)
-    if found != (plan.template.agent_id, plan.template.organization.id):
-        raise somebody_else(plan, "template")
-    refuse(template, plan.targets)
+        return lambda: refuse_itself(plan.template, plan.targets)
+    asked = batch.ask(template_of(plan.template.agent_id))
+
+    def judge() -> None:
+        found = asked()
+        if (found.agent_id, found.organization.id) != (
+            plan.template.agent_id,
+            plan.template.organization.id,
+        ):
+            raise somebody_else(plan, "template")
+        refuse(found, plan.targets)
+
+    return judge
 
 
-def _undone(connection: Connection, plan: Plan, kinds: Kinds) -> None:
+def undone(connection: Connection, plan: Plan, kinds: Kinds) -> None:
     """What an undo does, must be the inverse of what the ledger says was applied."""
     number = plan.request.revision
     if plan.request.mode != "undo" or number is None:

@@ -11,13 +11,13 @@ it, and more each time that an id was taken from under an apply and it is tried 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlglot import exp
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.connection import Question, Rows
 from reconciler.database.opening import Opening
 from reconciler.database.platform import Fixed
 from reconciler.errors import ReconcilerError
@@ -62,22 +62,74 @@ class _Table:
         return found
 
 
-def draw(
-    connection: Connection,
-    opening: Opening,
-    creates: Mapping[str, int],
-    scope: Scope,
-    attempt: int,
-) -> dict[str, list[str]]:
-    """Move the sequences on, and give the ids of new rows that must know their own.
+@dataclass(frozen=True)
+class Drawing:
+    """How the ids of new rows are come by.
 
-    `creates` says how many rows each kind gets; the ids come by kind. Two round trips.
-    Raises ReconcilerError where a table has neither a sequence nor ids left.
+    known  ids by kind that need no drawing
+    draws  what moves sequences on, and what gives ids, with the kind that they are for
     """
-    statements: list[Fixed] = []
-    drawing: list[str | None] = []
-    found: dict[str, list[str]] = {}
-    for one in _tables(connection, opening, creates, scope):
+
+    known: Mapping[str, list[str]]
+    draws: Sequence[tuple[Fixed, str | None]]
+
+    @property
+    def tells(self) -> bool:
+        """Whether ids are drawn that new rows must know."""
+        return any(kind is not None for _, kind in self.draws)
+
+    @property
+    def question(self) -> Question[dict[str, list[str]]]:
+        """Moves the sequences on, and gives the ids of new rows that must know their own."""
+        return Question([statement for statement, _ in self.draws], self._drawn)
+
+    def _drawn(self, answers: Sequence[Rows]) -> dict[str, list[str]]:
+        told = zip(self.draws, answers, strict=True)
+        drawn = {kind: [one for (one,) in answer] for (_, kind), answer in told if kind is not None}
+        return {**self.known, **drawn}
+
+
+def drawing(
+    opening: Opening, creates: Mapping[str, int], scope: Scope, attempt: int
+) -> Question[Drawing]:
+    """Asks where the ids of the tables stand that get new rows.
+
+    `creates` says how many rows each kind gets. Raises ReconcilerError where a table has neither
+    a sequence nor ids left.
+    """
+    concerned: dict[tuple[str, str], dict[Kind, int]] = {}
+    for kind in opening.kinds:
+        if kind.name in creates and _identity(opening, kind).counted:
+            concerned.setdefault((kind.db_schema, kind.table), {})[kind] = creates[kind.name]
+    statements: list[Statement | Fixed] = []
+    for kinds in concerned.values():
+        kind = next(iter(kinds))
+        statements.append(scope.guard(_largest(kind)))
+        sequence = _identity(opening, kind).sequence
+        if sequence is not None:
+            statements.append(Fixed(_LAST, (sequence,)))
+
+    def meaning(answers: Sequence[Rows]) -> Drawing:
+        told = iter(answers)
+        found = []
+        for kinds in concerned.values():
+            identity = _identity(opening, next(iter(kinds)))
+            largest = next(told)
+            last = next(told)[0][0] if identity.sequence is not None else None
+            found.append(_Table(identity, kinds, largest[0][0] if largest else 0, last))
+        return _drawing(found, attempt)
+
+    return Question(statements, meaning)
+
+
+def _identity(opening: Opening, kind: Kind) -> TableColumn:
+    return opening.catalog[kind.db_schema, kind.table].columns[kind.id]
+
+
+def _drawing(tables: Sequence[_Table], attempt: int) -> Drawing:
+    known: dict[str, list[str]] = {}
+    draws: list[tuple[Fixed, str | None]] = []
+    for one in tables:
         start, sequence = one.start(attempt), one.identity.sequence
         if sequence is None or one.last is None:
             if start is None:
@@ -86,50 +138,18 @@ def draw(
                     f"there are no ids left after {one.largest} for new rows ({names})",
                     hint="Give the id column a sequence, or a larger type.",
                 )
-            found |= one.given(start)
+            known |= one.given(start)
             continue
         behind = 0 if start is None else start - one.last
         if behind > _FAR and start is not None and not one.identity.always:
-            found |= one.given(start)
+            known |= one.given(start)
             continue
         if 0 < behind <= _FAR:
-            statements.append(Fixed(_MOVE_ON, (sequence, behind)))
-            drawing.append(None)
+            draws.append((Fixed(_MOVE_ON, (sequence, behind)), None))
         for kind, rows in one.creates.items():
             if kind.knows_itself:
-                statements.append(Fixed(_DRAW, (sequence, rows)))
-                drawing.append(kind.name)
-    for name, answer in zip(drawing, run(connection, statements), strict=True):
-        if name is not None:
-            found[name] = [line[0] for line in answer]
-    return found
-
-
-def _tables(
-    connection: Connection, opening: Opening, creates: Mapping[str, int], scope: Scope
-) -> list[_Table]:
-    """The tables whose ids are numbers that others can hand out, too."""
-    concerned: dict[tuple[str, str], dict[Kind, int]] = {}
-    for kind in opening.kinds:
-        identity = opening.catalog[kind.db_schema, kind.table].columns[kind.id]
-        if kind.name in creates and identity.counted:
-            concerned.setdefault((kind.db_schema, kind.table), {})[kind] = creates[kind.name]
-    statements: list[Statement | Fixed] = []
-    identities = []
-    for kinds in concerned.values():
-        kind = next(iter(kinds))
-        identity = opening.catalog[kind.db_schema, kind.table].columns[kind.id]
-        identities.append(identity)
-        statements.append(scope.guard(_largest(kind)))
-        if identity.sequence is not None:
-            statements.append(Fixed(_LAST, (identity.sequence,)))
-    answers = iter(run(connection, statements))
-    found = []
-    for identity, kinds in zip(identities, concerned.values(), strict=True):
-        largest = next(answers)
-        last = next(answers)[0][0] if identity.sequence is not None else None
-        found.append(_Table(identity, kinds, largest[0][0] if largest else 0, last))
-    return found
+                draws.append((Fixed(_DRAW, (sequence, rows)), kind.name))
+    return Drawing(known, draws)
 
 
 def _largest(kind: Kind) -> Statement:

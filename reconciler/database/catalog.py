@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.database.connection import Connection, Rows, run
+from reconciler.database.connection import Connection, Question, Rows, ask
 from reconciler.model.table import Catalog, Table, TableColumn, UniqueIndex
 
 
@@ -55,18 +56,17 @@ ORDER BY 1, 2, 3
 
 def inspect(connection: Connection, tables: tuple[tuple[str, str], ...]) -> Catalog:
     """The tables of these (schema, name) pairs that exist, by pair; one round trip."""
-    columns, indexes = run(connection, questions_about(tables))
-    return understood(columns, indexes)
+    return ask(connection, inspecting(tables))
 
 
-def questions_about(tables: tuple[tuple[str, str], ...]) -> tuple[Query, Query]:
-    """What is asked about these (schema, name) pairs."""
+def inspecting(tables: tuple[tuple[str, str], ...]) -> Question[Catalog]:
+    """The same as a question, to be asked with others."""
     names = ([schema for schema, _ in tables], [name for _, name in tables])
-    return Query(_COLUMNS, names), Query(_INDEXES, names)
+    return Question([Query(_COLUMNS, names), Query(_INDEXES, names)], _catalog)
 
 
-def understood(columns: Rows, indexes: Rows) -> Catalog:
-    """What the answers to `questions_about` say."""
+def _catalog(answers: Sequence[Rows]) -> Catalog:
+    columns, indexes = answers
     catalog: Catalog = {}
     for schema, table, hides, *column in columns:
         known = catalog.setdefault(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -25,6 +26,7 @@ from reconciler.errors import (
 Connection = psycopg.Connection[Any]
 Database = str | Connection
 Rows = list[tuple[Any, ...]]
+_Meaning_co = TypeVar("_Meaning_co", covariant=True)
 
 
 class Runnable(Protocol):
@@ -112,7 +114,7 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
 
 def _commit(connection: Connection) -> None:
     try:
-        connection.execute(b"COMMIT", prepare=False)
+        ended = connection.execute(b"COMMIT", prepare=False)
     except (psycopg.OperationalError, KeyboardInterrupt) as error:
         # An error that the server itself reports has ended the transaction; silence has not. And
         # what was sent before an interrupt cannot be called back.
@@ -125,6 +127,12 @@ def _commit(connection: Connection) -> None:
             hint="Apply the same plan again: it is applied once, and the ledger knows whether "
             "that has happened.",
         ) from error
+    if ended.statusmessage != "COMMIT":
+        # So PostgreSQL ends a transaction in which a statement failed.
+        raise DatabaseError(
+            "a statement failed and nobody noticed, so nothing was written",
+            hint="Please report this: it is a defect.",
+        )
 
 
 def run(connection: Connection, statements: Sequence[Runnable]) -> list[Rows]:
@@ -132,14 +140,81 @@ def run(connection: Connection, statements: Sequence[Runnable]) -> list[Rows]:
 
     A statement that returns no rows gives one row with the number of rows that it wrote.
     """
-    with connection.pipeline():
-        cursors = []
-        for statement in statements:
-            cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
-            parameters = [_sent(value) for value in statement.parameters]
-            cursor.execute(statement.sql.encode(), parameters, prepare=False)
-            cursors.append(cursor)
-    return [cursor.fetchall() if cursor.description else [(cursor.rowcount,)] for cursor in cursors]
+    return list(_answers(*_sent_together(connection, statements))) if statements else []
+
+
+@dataclass(frozen=True)
+class Question(Generic[_Meaning_co]):
+    """Statements, and what their answers mean; it may be an error."""
+
+    statements: Sequence[Runnable]
+    meaning: Callable[[Sequence[Rows]], _Meaning_co]
+
+
+class Batch:
+    """Questions that do not depend on each other's answers: one round trip for all.
+
+    An answer is judged when it is called for, and so is a statement that failed: what was asked
+    before it is judged first, as if each had been sent alone. All answers must be called for.
+    """
+
+    def __init__(self) -> None:
+        self._statements: list[Runnable] = []
+        self._answers: list[Rows] = []
+        self._failed: psycopg.Error | None = None
+
+    def ask(self, question: Question[_Meaning_co]) -> Callable[[], _Meaning_co]:
+        """Have a question sent; what is returned gives the answer's meaning, once it was."""
+        start = len(self._statements)
+        self._statements += question.statements
+        end = len(self._statements)
+
+        def answer() -> _Meaning_co:
+            if end > len(self._answers) and self._failed is not None:
+                raise self._failed
+            return question.meaning(self._answers[start:end])
+
+        return answer
+
+    def send(self, connection: Connection) -> None:
+        """Send everything that was asked."""
+        cursors, self._failed = _sent_together(connection, self._statements)
+        with suppress(psycopg.Error):
+            self._answers += _answers(cursors, self._failed)
+
+
+def ask(connection: Connection, question: Question[_Meaning_co]) -> _Meaning_co:
+    """Ask one question alone."""
+    return question.meaning(run(connection, question.statements))
+
+
+_Cursors = list[psycopg.RawCursor[tuple[Any, ...]]]
+
+
+def _sent_together(
+    connection: Connection, statements: Sequence[Runnable]
+) -> tuple[_Cursors, psycopg.Error | None]:
+    cursors: _Cursors = []
+    try:
+        with connection.pipeline():
+            for statement in statements:
+                cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
+                cursors.append(cursor)
+                parameters = [_sent(value) for value in statement.parameters]
+                cursor.execute(statement.sql.encode(), parameters, prepare=False)
+    except psycopg.Error as error:
+        return cursors, error
+    return cursors, None
+
+
+def _answers(cursors: _Cursors, failed: psycopg.Error | None) -> Iterator[Rows]:
+    """The rows of each statement, up to the one that failed, if any."""
+    for cursor in cursors:
+        if failed is not None and cursor.pgresult is None:
+            raise failed
+        yield cursor.fetchall() if cursor.description else [(cursor.rowcount,)]
+    if failed is not None:
+        raise failed
 
 
 def _sent(value: object) -> object:

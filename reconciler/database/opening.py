@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.database.catalog import questions_about, understood
-from reconciler.database.connection import Connection, Rows, Runnable, run
+from reconciler.database.catalog import inspecting
+from reconciler.database.connection import Batch, Connection, Question
 from reconciler.database.fit import Shapes, fit, tables_of
 from reconciler.database.platform import SETTINGS, Fixed
 from reconciler.errors import NotInitialisedError
@@ -23,8 +23,11 @@ _IDENTITY = Fixed(
     "to_regclass('reconcile.setting') IS NOT NULL FROM pg_control_system() s"
 )
 # Counting them would take as long as they are many; how long their table is, is known.
-_ORGANIZATIONS = Fixed("SELECT coalesce(pg_relation_size(to_regclass('public.organization')), 0)")
 _BYTES_AN_ORGANIZATION: Final = 150
+_ORGANIZATIONS = Question(
+    [Fixed("SELECT coalesce(pg_relation_size(to_regclass('public.organization')), 0)")],
+    lambda answers: answers[0][0][0] / _BYTES_AN_ORGANIZATION,
+)
 _VERSION = Fixed("SELECT value FROM reconcile.setting WHERE name = 'ledger_version'")
 
 
@@ -54,18 +57,31 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
 
     Raises NotInitialisedError, SchemaMismatchError or HiddenRowsError, before anything is read.
     """
-    questions: list[Runnable] = [*questions_about(tables_of(kinds)), _ORGANIZATIONS]
-    database, (columns, indexes, ((size,),)) = _opened(connection, questions)
-    catalog = understood(columns, indexes)
-    fitted = fit(kinds, catalog)
-    return Opening(
-        database=database,
-        kinds=fitted.kinds,
-        shapes=fitted.shapes,
-        left_out=fitted.left_out,
-        catalog=catalog,
-        organizations=size / _BYTES_AN_ORGANIZATION,
-    )
+    batch = Batch()
+    opening = begin(batch, kinds)
+    batch.send(connection)
+    return opening()
+
+
+def begin(batch: Batch, kinds: Kinds) -> Callable[[], Opening]:
+    """The same as questions, to be asked before all others of a batch."""
+    database, catalog = _begin(batch), batch.ask(inspecting(tables_of(kinds)))
+    organizations = batch.ask(_ORGANIZATIONS)
+
+    def opening() -> Opening:
+        identity = database()
+        found = catalog()
+        fitted = fit(kinds, found)
+        return Opening(
+            database=identity,
+            kinds=fitted.kinds,
+            shapes=fitted.shapes,
+            left_out=fitted.left_out,
+            catalog=found,
+            organizations=organizations(),
+        )
+
+    return opening
 
 
 def open_ledger(connection: Connection) -> DatabaseIdentity:
@@ -73,32 +89,38 @@ def open_ledger(connection: Connection) -> DatabaseIdentity:
 
     Raises NotInitialisedError where the ledger is missing, or of another version than ours.
     """
-    return _opened(connection, [])[0]
+    batch = Batch()
+    database = _begin(batch)
+    batch.send(connection)
+    return database()
 
 
-def _opened(
-    connection: Connection, questions: Sequence[Runnable]
-) -> tuple[DatabaseIdentity, list[Rows]]:
-    """Which database this is, and the answers to more questions about it."""
-    _, identity = run(connection, [SETTINGS, _IDENTITY])
-    system_identifier, name, has_ledger = identity[0]
-    if not has_ledger:
-        raise NotInitialisedError(
-            "the ledger (schema reconcile) is missing",
-            hint="Run `reconcile init`, or `reconcile init --print` and have the script applied.",
-        )
-    version, *answers = run(connection, [_VERSION, *questions])
-    found = int(version[0][0]) if version else 0
-    if found > LEDGER_VERSION:
-        raise newer_ledger(found)
-    if found < LEDGER_VERSION:
-        told = f"version {found}" if found else "no version"
-        raise NotInitialisedError(
-            f"the ledger has {told}, and this program needs {LEDGER_VERSION}",
-            hint="Run `reconcile init`: it upgrades the ledger in place, and keeps what it tells. "
-            "Or have the script of `reconcile init --print` applied.",
-        )
-    return DatabaseIdentity(system_identifier=system_identifier, name=name), answers
+def _begin(batch: Batch) -> Callable[[], DatabaseIdentity]:
+    identity = batch.ask(Question([SETTINGS, _IDENTITY], lambda answers: answers[1][0]))
+    versions = batch.ask(Question([_VERSION], lambda answers: answers[0]))
+
+    def database() -> DatabaseIdentity:
+        system_identifier, name, has_ledger = identity()
+        if not has_ledger:
+            raise NotInitialisedError(
+                "the ledger (schema reconcile) is missing",
+                hint="Run `reconcile init`, or `reconcile init --print` and have the script "
+                "applied.",
+            )
+        version = versions()
+        found = int(version[0][0]) if version else 0
+        if found > LEDGER_VERSION:
+            raise newer_ledger(found)
+        if found < LEDGER_VERSION:
+            told = f"version {found}" if found else "no version"
+            raise NotInitialisedError(
+                f"the ledger has {told}, and this program needs {LEDGER_VERSION}",
+                hint="Run `reconcile init`: it upgrades the ledger in place, and keeps what it "
+                "tells. Or have the script of `reconcile init --print` applied.",
+            )
+        return DatabaseIdentity(system_identifier=system_identifier, name=name)
+
+    return database
 
 
 def newer_ledger(version: int) -> NotInitialisedError:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.connection import Connection, Question, Rows, ask
 from reconciler.errors import NotAuthorisedError, NotFoundError
 from reconciler.model.snapshot import Actor, Organization, Target, Template
 
@@ -40,14 +40,19 @@ _MANY: Final = Fixed(
     "set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
 )
 
+# What is an id is no slug.
+_TYPED: Final = """
+FROM unnest($1::text[]) AS w (typed)
+LEFT JOIN public.organization i ON i.id = w.typed
+LEFT JOIN public.organization s ON s.slug = w.typed AND i.id IS NULL
+LEFT JOIN public.organization o ON o.id = coalesce(i.id, s.id)
+"""
+
 # Joins that can be hashed, whatever the planner knows: ten thousand names are one pass.
-_TARGETS: Final = """
+_TARGETS: Final = f"""
 WITH found AS MATERIALIZED (
     SELECT w.typed, o.id, o.slug, o.name, o.visibility
-    FROM unnest($1::text[]) AS w (typed)
-    LEFT JOIN public.organization i ON i.id = w.typed
-    LEFT JOIN public.organization s ON s.slug = w.typed
-    LEFT JOIN public.organization o ON o.id = coalesce(i.id, s.id)
+    {_TYPED}
 ), installed AS MATERIALIZED (
     SELECT organization_id, min(id) AS id FROM public.agents
     WHERE template_agent_id = $2 AND organization_id = ANY(ARRAY(SELECT f.id FROM found f))
@@ -59,14 +64,15 @@ FROM found f
 LEFT JOIN installed a ON a.organization_id = f.id
 LEFT JOIN reconcile.target t ON t.organization_id = f.id
 ORDER BY f.id
-"""
+"""  # noqa: S608 - the only thing put in is the constant above
 
 _ACTOR: Final = 'SELECT id, email FROM public."user" WHERE id = $1 OR email = $1 ORDER BY id <> $1'
 
-_ROLES: Final = """
-SELECT o.id, o.slug, m.role
-FROM unnest($2::text[]) AS w (id) JOIN public.organization o ON o.id = w.id
-LEFT JOIN public.member m ON m."organizationId" = o.id AND m."userId" = $1
+_ROLES: Final = f"""
+SELECT DISTINCT o.id, o.slug, m.role
+{_TYPED}
+LEFT JOIN public.member m ON m."organizationId" = o.id AND m."userId" = $2
+WHERE o.id IS NOT NULL
 ORDER BY o.id
 """
 
@@ -90,8 +96,17 @@ def find_targets(
 
     Raises NotFoundError that lists every unknown one.
     """
-    question = Fixed(_TARGETS, (list(typed), template.agent_id))
-    *_, found = run(connection, [*led(len(typed)), question])
+    return ask(connection, targets_of(typed, template))
+
+
+def targets_of(typed: Sequence[str], template: Template) -> Question[tuple[Target, ...]]:
+    """The same as a question, to be asked with others."""
+    asked = Fixed(_TARGETS, (list(typed), template.agent_id))
+    return Question([*led(len(typed)), asked], _targets)
+
+
+def _targets(answers: Sequence[Rows]) -> tuple[Target, ...]:
+    *_, found = answers
     unknown = [row[0] for row in found if row[1] is None]
     if unknown:
         raise NotFoundError(
@@ -109,68 +124,78 @@ def find_targets(
     return tuple(targets.values())
 
 
-_SIGNS_AS: Final = (
+_SIGNS_AS: Final = Fixed(
     "SELECT current_user::text, s.value, u.id FROM (SELECT 1) AS one "
     "LEFT JOIN reconcile.setting s ON s.name = 'operator_user' "
     'LEFT JOIN public."user" u ON u.id = s.value'
 )
 
 
-def find_actor(connection: Connection, typed: str | None) -> Actor:
+def actor_of(typed: str | None) -> Question[Actor]:
     """The user by id or e-mail address, or, where none is named, the database role.
 
     Raises NotFoundError for an unknown user.
     """
     if typed is None:
-        (rows,) = run(connection, [Fixed(_SIGNS_AS)])
-        role, user, found = rows[0]
-        if user != found:
+        return Question([_SIGNS_AS], _operator)
+
+    def member(answers: Sequence[Rows]) -> Actor:
+        (rows,) = answers
+        if not rows:
             raise NotFoundError(
-                f"there is no user {user!r}, whom the setting operator_user names",
-                hint="Correct it: UPDATE reconcile.setting SET value = ... "
-                "WHERE name = 'operator_user'.",
+                f"there is no user {typed!r}",
+                hint="Name the actor by the user's id or e-mail address (--as).",
             )
-        return Actor(mode="operator", label=f"database role {role}", signs_as=user)
-    (rows,) = run(connection, [Fixed(_ACTOR, (typed,))])
-    if not rows:
+        return Actor(mode="member", user_id=rows[0][0], label=rows[0][1])
+
+    return Question([Fixed(_ACTOR, (typed,))], member)
+
+
+def _operator(answers: Sequence[Rows]) -> Actor:
+    role, user, found = answers[0][0]
+    if user != found:
         raise NotFoundError(
-            f"there is no user {typed!r}",
-            hint="Name the actor by the user's id or e-mail address (--as).",
+            f"there is no user {user!r}, whom the setting operator_user names",
+            hint="Correct it: UPDATE reconcile.setting SET value = ... "
+            "WHERE name = 'operator_user'.",
         )
-    return Actor(mode="member", user_id=rows[0][0], label=rows[0][1])
+    return Actor(mode="operator", label=f"database role {role}", signs_as=user)
 
 
-def authorise(connection: Connection, actor: Actor, organizations: Sequence[str]) -> None:
-    """Raise NotAuthorisedError, with every refused target, unless the actor may change all.
+def authorising(actor: Actor, organizations: Sequence[str]) -> Question[None]:
+    """Raises NotAuthorisedError, with every refused target, unless the actor may change all.
 
-    A member must be owner or admin of every target (a role cell may hold several, split at
-    commas); an operator's database role must be a member of the configured role.
+    The organisations are named by id or slug. A member must be owner or admin of every target (a
+    role cell may hold several, split at commas); an operator's database role must be a member of
+    the configured role.
     """
     if actor.mode == "operator":
-        _authorise_operator(connection)
-        return
-    (rows,) = run(connection, [Fixed(_ROLES, (actor.user_id, list(organizations)))])
-    refused = {
-        organization: (slug, f"has the role {role}" if role else "is no member")
-        for organization, slug, role in rows
-        if not ADMINISTRATORS & {part.strip() for part in (role or "").split(",")}
-    }
-    if refused:
-        lines = [f"{slug} ({one}): {why}" for one, (slug, why) in refused.items()]
-        more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-        raise NotAuthorisedError(
-            f"{actor.label} ({actor.user_id}) may not change\n  "
-            + "\n  ".join([*lines[:_SHOWN], *more]),
-            hint="1. Ask an owner or admin of the organisation to plan and apply, or to give the "
-            "actor that role.\n"
-            "2. Or plan without it: --exclude ORG, or --where CONDITION.\n"
-            "3. Or plan as operator, for a whole fleet: without --as.",
-            targets={one: f"{actor.label} {why} there" for one, (_, why) in refused.items()},
-        )
+        return Question([Fixed(_OPERATOR)], _authorise_operator)
+
+    def member(answers: Sequence[Rows]) -> None:
+        refused = {
+            organization: (slug, f"has the role {role}" if role else "is no member")
+            for organization, slug, role in answers[0]
+            if not ADMINISTRATORS & {part.strip() for part in (role or "").split(",")}
+        }
+        if refused:
+            lines = [f"{slug} ({one}): {why}" for one, (slug, why) in refused.items()]
+            more = [f"... and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+            raise NotAuthorisedError(
+                f"{actor.label} ({actor.user_id}) may not change\n  "
+                + "\n  ".join([*lines[:_SHOWN], *more]),
+                hint="1. Ask an owner or admin of the organisation to plan and apply, or to give "
+                "the actor that role.\n"
+                "2. Or plan without it: --exclude ORG, or --where CONDITION.\n"
+                "3. Or plan as operator, for a whole fleet: without --as.",
+                targets={one: f"{actor.label} {why} there" for one, (_, why) in refused.items()},
+            )
+
+    return Question([Fixed(_ROLES, (list(organizations), actor.user_id))], member)
 
 
-def _authorise_operator(connection: Connection) -> None:
-    (rows,) = run(connection, [Fixed(_OPERATOR)])
+def _authorise_operator(answers: Sequence[Rows]) -> None:
+    (rows,) = answers
     role, operators, exists, belongs = rows[0] if rows else ("", "", False, False)
     if not belongs:
         reason = "is not a member of" if exists else "cannot be a member of the missing role"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reconciler.database.connection import Connection, Runnable, run
+from reconciler.database.connection import Connection, Question, Rows, Runnable, ask, run
 from reconciler.database.platform import Fixed
 from reconciler.errors import NotFoundError, RefusedError
 from reconciler.model.snapshot import Heir, Organization, RowOwner, Target, Template
@@ -51,10 +51,19 @@ def find_template(connection: Connection, typed: str) -> Template:
 
     Raises NotFoundError where there is none, or several.
     """
-    found = _template(connection, typed)
-    if found is None:
-        raise _unknown(typed)
-    return found
+    return ask(connection, template_of(typed))
+
+
+def template_of(typed: str) -> Question[Template]:
+    """The same as a question, to be asked with others."""
+
+    def meaning(answers: Sequence[Rows]) -> Template:
+        found = _template(typed, answers)
+        if found is None:
+            raise _unknown(typed)
+        return found
+
+    return Question([Fixed(_TEMPLATE, (typed,))], meaning)
 
 
 def _unknown(typed: str) -> NotFoundError:
@@ -73,9 +82,9 @@ def _several(typed: str, found: Iterable[tuple[str, str, str]]) -> NotFoundError
     )
 
 
-def _template(connection: Connection, typed: str) -> Template | None:
+def _template(typed: str, answers: Sequence[Rows]) -> Template | None:
     """The template that is meant. Raises NotFoundError where that may be several."""
-    (found,) = run(connection, [Fixed(_TEMPLATE, (typed,))])
+    (found,) = answers
     best = [row for row in found if row[7] == found[0][7]]
     if not best:
         return None
@@ -96,7 +105,7 @@ def find_applied(connection: Connection, typed: str, owners: Sequence[Runnable])
     `owners` ask, each of one table, for the (agent, organisation) of a row that the agent owns.
     Raises NotFoundError where nothing tells of it, or where a name may mean several.
     """
-    known = _template(connection, typed)
+    known = _template(typed, run(connection, [Fixed(_TEMPLATE, (typed,))]))
     if known is not None:
         return known
     (applied,) = run(connection, [Fixed(_APPLIED, (typed,))])

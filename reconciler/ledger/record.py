@@ -44,7 +44,8 @@ _CONTENT: Final = _parsed(
     "AS c(digest, content) ORDER BY c.digest ON CONFLICT (digest) DO NOTHING"
 )
 _ADVANCE: Final = _parsed(
-    "UPDATE reconcile.target AS t SET revision = $1::bigint, revised_at = now() "
+    "UPDATE reconcile.target AS t SET revision = "
+    "(SELECT r.id FROM reconcile.revision AS r WHERE r.plan_id = $1::text), revised_at = now() "
     "WHERE t.organization_id = ANY( $2::text[])"
 )
 
@@ -105,6 +106,6 @@ def content(contents: dict[str, str]) -> Statement:
     )
 
 
-def advance(targets: list[str], number: int) -> Statement:
-    """Say which revision was the targets' last."""
-    return Statement("advance the targets", _ADVANCE, (number, targets), len(targets))
+def advance(targets: list[str], plan_id: str) -> Statement:
+    """Say that the revision that applied this plan was the targets' last."""
+    return Statement("advance the targets", _ADVANCE, (plan_id, targets), len(targets))

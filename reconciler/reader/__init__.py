@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.database.connection import Connection, run, transaction
+from reconciler.database.connection import Batch, Connection, run, transaction
 from reconciler.database.fit import signed
-from reconciler.database.opening import Opening, open_database
-from reconciler.database.platform import authorise, find_actor, find_targets
+from reconciler.database.opening import Opening, begin
+from reconciler.database.platform import actor_of, authorising, targets_of
 from reconciler.database.templates import (
     find_applied,
     find_heirs,
-    find_template,
     refuse,
     refuse_itself,
+    template_of,
 )
 from reconciler.differ.renaming import Renaming
 from reconciler.kinds import Kinds
@@ -37,7 +37,6 @@ from reconciler.reader.answers import (
 )
 from reconciler.reader.closer import Places, count_uses, look, places_of
 from reconciler.reader.decode import fingerprint
-from reconciler.reader.lines import template_rows
 from reconciler.reader.selecting import Listed
 from reconciler.sql.asking import Asking
 
@@ -61,16 +60,25 @@ def read(
     Raises NotFoundError, RefusedError, NotAuthorisedError, or what `open_database` raises.
     """
     with transaction(connection, read_only=True):
-        opening = open_database(connection, kinds)
+        first = Batch()
+        opened = begin(first, kinds)
+        actor = first.ask(actor_of(request.actor))
+        found = first.ask(template_of(request.template)) if _from_template(request) else None
+        first.send(connection)
+        opening = opened()
         asked = questions_for(opening, ())
-        template = _template(connection, request, undoing, asked)
+        template = found() if found else _template(connection, request, undoing, asked)
+        acting = actor()
         meant = selecting.targets(connection, request, listed or {}, template, asked, undoing)
-        targets = find_targets(connection, meant, template)
-        acting = find_actor(connection, request.actor)
-        (refuse if request.mode in ("sync", "refresh") else refuse_itself)(template, targets)
+        second = Batch()
+        told = second.ask(targets_of(meant, template))
+        may = second.ask(authorising(acting, meant))
+        second.send(connection)
+        targets = told()
+        (refuse if _from_template(request) else refuse_itself)(template, targets)
+        may()
         ids = [target.organization.id for target in targets]
         asked = questions_for(opening, ids, named=request.name is not None)
-        authorise(connection, acting, ids)
         tell("comparing", what=f"{len(ids)} targets")
         about = About(
             template.agent_id,
@@ -108,14 +116,9 @@ def observe(
     return _Reading(connection, opening, asked, about, template, targets).compared(request)
 
 
-def read_fingerprint(connection: Connection, opening: Opening, about: About) -> str:
-    """The template's fingerprint as it is now, within the caller's transaction."""
-    asked = questions_for(opening, about.targets)
-    answers = about.ask(connection, [asked.of[kind.name].template for kind in opening.kinds])
-    rows: list[Row] = []
-    for kind, answer in zip(opening.kinds, answers, strict=True):
-        rows.extend(template_rows(kind, answer, opening)[0])
-    return fingerprint(rows)
+def _from_template(request: Request) -> bool:
+    """Whether the template must be there: what was applied from it may be left without it."""
+    return request.mode in ("sync", "refresh")
 
 
 def _template(
@@ -123,9 +126,7 @@ def _template(
 ) -> Template:
     if undoing is not None:
         return undoing.template
-    if request.mode in ("destroy", "release"):
-        return find_applied(connection, request.template, asked.questions.owners(request.template))
-    return find_template(connection, request.template)
+    return find_applied(connection, request.template, asked.questions.owners(request.template))
 
 
 class _Reading:

@@ -55,8 +55,8 @@ class About:
         """The targets as they are sent: the list is long, and all questions are about it."""
         return as_array(list(self.targets))
 
-    def ask(self, connection: Connection, statements: Iterable[Statement]) -> list[Rows]:
-        """The answers, in one round trip."""
+    def filled(self, statements: Iterable[Statement]) -> list[Statement]:
+        """The same statements, about these."""
         blanks = {
             Blank.AGENT: self.agent,
             Blank.ORGANIZATION: self.organization,
@@ -64,7 +64,11 @@ class About:
             Blank.NAME: self.name,
             Blank.WHOLE: self.whole,
         }
-        asked = [statement.filled(blanks) for statement in statements]
+        return [statement.filled(blanks) for statement in statements]
+
+    def ask(self, connection: Connection, statements: Iterable[Statement]) -> list[Rows]:
+        """The answers, in one round trip."""
+        asked = self.filled(statements)
         if not asked:
             return []
         leading = led(len(self.targets))

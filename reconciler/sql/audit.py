@@ -15,9 +15,9 @@ from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt, Create, Move, Retire
 from reconciler.model.kind import Audit
 from reconciler.model.value import Digest, Json, Ref, Value, Values
-from reconciler.sql.contents import AnyChange, Contents, after, as_cte, owner_after
+from reconciler.sql.contents import AnyChange, Contents, after, as_cte, owner_after, typed
 from reconciler.sql.resolve import Resolver
-from reconciler.sql.tree import Parameters, Statement, cast_to, column, name
+from reconciler.sql.tree import Parameters, Statement, column, name
 from reconciler.sql.write import Writer
 
 _ACTIONS: Final = {"create": "create", "retire": "delete"}
@@ -27,7 +27,7 @@ def audit(writer: Writer, declared: Audit, changes: Contents) -> Statement:
     """One row in the audit table for each row that is written, or is about to be retired."""
     kind = changes.kind
     asked = Parameters()
-    contents = changes.select(
+    carried = changes.select(
         asked,
         {
             "action": changes.each(lambda one: _ACTIONS.get(one.action, "update")),
@@ -35,13 +35,14 @@ def audit(writer: Writer, declared: Audit, changes: Contents) -> Statement:
             "after": changes.each(lambda one: _after(writer, changes, one)),
         },
     )
+    contents = typed(carried, {"before": "jsonb", "after": "jsonb"})
     actor = asked.add(writer.user, "text")
     told = {
         declared.row: column("t", kind.id),
         declared.action: column("c", "action"),
         declared.actor: actor,
-        declared.before: cast_to(column("c", "before"), "jsonb"),
-        declared.after: cast_to(column("c", "after"), "jsonb"),
+        declared.before: column("c", "before"),
+        declared.after: column("c", "after"),
     }
     rows = Resolver(changes.sources).at(changes, asked).select(*told.values(), copy=False)
     inserted = exp.Insert(

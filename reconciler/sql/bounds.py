@@ -14,7 +14,12 @@ from sqlglot import exp
 
 from reconciler.model.kind import Kind
 
-_PLACEMENT: Final = ("organization_id", "content")
+_PLACEMENTS: Final = [
+    ["organization_id"],
+    ["organization_id", "places"],
+    ["organization_id", "id"],
+    ["organization_id", "places", "id"],
+]
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,8 @@ class Bounds:
             yield "there must be one list of placements"
             return
         names = [column.name for column in found[0].args["alias"].columns]
-        if tuple(names[:2]) != _PLACEMENT:
-            yield "the placements do not begin with the organisation"
+        if names not in _PLACEMENTS:
+            yield "the placements are not organisations, in the order that is known"
         elif not self.are_targets(found[0].expressions[0]):
             yield "a placement is outside the plan's targets"
 

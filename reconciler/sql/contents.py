@@ -1,13 +1,15 @@
 """How changes travel: each distinct content once, and the places where it goes as pairs.
 
 A change is one content; its targets are the placements. `c` is the list of contents, with
-values of the columns' own types; `p` the list of (organisation, number of the content).
+values of the columns' own types; `p` the list of places. Changes that go to the same targets share
+one list of them: where all do, which is usual, `p` is just the organisations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlglot import exp
 
@@ -16,7 +18,19 @@ from reconciler.model.change import Create, Release, Rewrite
 from reconciler.model.kind import Kind
 from reconciler.model.value import Digest, Json, Ref, Value, Values
 from reconciler.sql.source import Sources
-from reconciler.sql.tree import Parameters, aliased, cast_to, column, equal, name, rows_of, unnest
+from reconciler.sql.tree import (
+    Parameters,
+    aliased,
+    cast_to,
+    column,
+    cross,
+    equal,
+    name,
+    not_null,
+    rows_of,
+    unnest,
+    when,
+)
 
 AnyChange = Create | Rewrite
 
@@ -46,19 +60,23 @@ class Contents:
         return minted or list(self.drawn)
 
     def placements(self, asked: Parameters) -> exp.Unnest:
-        """`unnest(...) AS p (organization_id, content[, id])`."""
-        pairs = [
-            (target, number)
-            for number, change in enumerate(self.changes)
-            for target in change.targets
-        ]
-        columns = [
-            ("organization_id", asked.add([target for target, _ in pairs], "text[]")),
-            ("content", asked.add([number for _, number in pairs], "integer[]")),
-        ]
+        """`unnest(...) AS p (organization_id[, places][, id])`: each distinct list of targets, by
+        its number, or by that of the content where each of its rows has an id of its own.
+        """
+        lists = self._lists
+        targets = [target for one in lists for target in one]
+        columns = [("organization_id", asked.add(targets, "text[]"))]
+        if len(lists) > 1:
+            numbers = [number for number, one in enumerate(lists) for _ in one]
+            columns.append(("places", asked.add(numbers, "integer[]")))
         if self.ids:
             columns.append(("id", asked.add(self.ids, "text[]")))
         return unnest("p", columns)
+
+    @cached_property
+    def _lists(self) -> tuple[tuple[str, ...], ...]:
+        each = tuple(change.targets for change in self.changes)
+        return each if self.ids else tuple(dict.fromkeys(each))
 
     def select(self, asked: Parameters, carried: Mapping[str, Sequence[str | None]]) -> exp.Select:
         """The contents with their keys as `k1`, `k2`, ... and what else is carried, as text."""
@@ -68,6 +86,15 @@ class Contents:
             (key, asked.add([change.address.key[place] for change in self.changes], "text[]"))
             for place, key in enumerate(keys)
         ]
+        lists = self._lists
+        if len(lists) > 1:
+            numbers = {one: number for number, one in enumerate(lists)}
+            places = (
+                list(range(len(lists)))
+                if self.ids
+                else [numbers[change.targets] for change in self.changes]
+            )
+            columns.append(("places", asked.add(places, "integer[]")))
         columns += [(text, asked.add(list(values), "text[]")) for text, values in carried.items()]
         return exp.select(*(column("u", text) for text, _ in columns), copy=False).from_(
             unnest("u", columns), copy=False
@@ -75,25 +102,42 @@ class Contents:
 
     def placed(self, asked: Parameters) -> exp.Select:
         """`SELECT ... FROM c JOIN p`: each content at each of its places."""
-        same_content = equal(column("c", "content"), column("p", "content"))
-        return (
-            exp.select()
-            .from_(rows_of("c"), copy=False)
-            .join(self.placements(asked), on=same_content, copy=False)
-        )
+        return exp.select().from_(rows_of("c"), copy=False).join(self.everywhere(asked), copy=False)
+
+    def everywhere(self, asked: Parameters) -> exp.Join:
+        """The places as what `c` is joined with.
+
+        Without a condition where all go to the same: then the planner knows how many rows that
+        makes, and no statistics have to tell it.
+        """
+        places = self.placements(asked)
+        if len(self._lists) == 1:
+            return cross(places)
+        return exp.Join(this=places, on=equal(column("c", "places"), column("p", "places")))
 
     def each(self, value: Callable[[AnyChange], str | None]) -> list[str | None]:
         """One text a content."""
         return [value(change) for change in self.changes]
 
 
+def at_place(key: exp.Expr) -> exp.Expr:
+    """A part of a content's key, to look rows up by, in words that need the place, too.
+
+    A planner without statistics, or with those of last week, else takes one part of a key for the
+    whole, and reads the rows of all organisations for each place.
+    """
+    return when(not_null(column("p", "organization_id")), key)
+
+
 def typed(contents: exp.Select, types: Mapping[str, str]) -> exp.Select:
     """The same with these columns in types of their own, so that each value is parsed once."""
     selected = []
     for expression in contents.expressions:
-        text = expression.name
+        text = expression.alias_or_name
         selected.append(
-            aliased(cast_to(expression, types[text]), text) if text in types else expression
+            aliased(cast_to(expression.unalias(), types[text]), text)
+            if text in types
+            else expression
         )
     contents.set("expressions", selected)
     return contents

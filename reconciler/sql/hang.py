@@ -46,7 +46,7 @@ def parents(children: Contents, agent: str, organization: str) -> Statement:
         missing = any_of((missing, exp.not_(is_true(ours), copy=False)))
     tree = (
         join_rows(sources, children.placed(asked), above, wanted, optional=True)
-        .select(column("p", "organization_id"), column("p", "content"), copy=False)
+        .select(column("p", "organization_id"), column("c", "content"), copy=False)
         .where(missing, copy=False)
     )
     return Statement(
@@ -78,7 +78,7 @@ def references(changes: Contents, reference: Column) -> Statement:
         ours = is_placed(other, keys, organization, as_text(found), placed)
         theirs = all_of((is_null(column("c", "own")), exp.not_(ours, copy=False)))
         missing = any_of((missing, theirs))
-    tree = tree.select(column("p", "organization_id"), column("p", "content"), copy=False).where(
+    tree = tree.select(column("p", "organization_id"), column("c", "content"), copy=False).where(
         missing, copy=False
     )
     return Statement(

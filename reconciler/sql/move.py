@@ -69,7 +69,7 @@ def not_there(moves: Contents, agent: str, organization: str) -> Statement:
         tree = tree.join(left(*placement(kind, keys, place, "l")), copy=False)
         ours = is_placed(kind, keys, place, as_text(found), column("l", "row_id"))
     wrong = any_of((is_null(found), exp.not_(is_true(ours), copy=False)))
-    tree = tree.select(column("p", "organization_id"), column("p", "content"), copy=False).where(
+    tree = tree.select(column("p", "organization_id"), column("c", "content"), copy=False).where(
         wrong, copy=False
     )
     return Statement(

@@ -13,7 +13,17 @@ from reconciler.model.kind import Kind
 from reconciler.model.snapshot import Standing
 from reconciler.sql.contents import AnyChange, Contents, as_cte, base, owner_after
 from reconciler.sql.resolve import Resolver
-from reconciler.sql.tree import Parameters, Statement, array, as_text, cast_to, column, name
+from reconciler.sql.tree import (
+    Parameters,
+    Statement,
+    array,
+    as_text,
+    cast_to,
+    column,
+    equal,
+    name,
+    table,
+)
 
 _KEY = ("organization_id", "kind", "key")
 _TOLD = (
@@ -32,7 +42,7 @@ def place(
     digests: Sequence[str],
     agent: str,
     organization: str,
-    revision: int,
+    plan_id: str,
     *,
     fresh: bool,
 ) -> Statement:
@@ -67,7 +77,7 @@ def place(
             asked.add(organization, "text"),
             as_text(column("t", kind.id)),
             column("c", "digest"),
-            asked.add(revision, "bigint"),
+            revised_by(plan_id, asked),
             column("c", "state"),
             cast_to(column("c", "kept"), "text[]"),
             copy=False,
@@ -92,6 +102,15 @@ def place(
     )
     return Statement(
         f"remember {kind.name}", as_cte(inserted, contents), asked.taken(), changes.rows
+    )
+
+
+def revised_by(plan_id: str, asked: Parameters) -> exp.Expr:
+    """The number of the revision that applies a plan: it is written before."""
+    return exp.paren(
+        exp.select(column("r", "id"), copy=False)
+        .from_(table("reconcile", "revision", "r"), copy=False)
+        .where(equal(column("r", "plan_id"), asked.add(plan_id, "text")), copy=False)
     )
 
 

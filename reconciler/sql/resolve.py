@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from reconciler.kinds.order import key_width
 from reconciler.model.kind import Column, Kind
-from reconciler.sql.contents import Contents
+from reconciler.sql.contents import Contents, at_place
 from reconciler.sql.source import Source, Sources
 from reconciler.sql.tree import (
     Parameters,
@@ -51,7 +51,8 @@ class Resolver:
         """The conditions under which `t` is the live row of the content at the placement."""
         tree, within = self.within(kind, tree)
         return tree, [
-            *(equal(column("t", own), value) for own, value in (*within, *self.own_keys(kind))),
+            *(equal(column("t", own), value) for own, value in within),
+            *(equal(column("t", own), at_place(value)) for own, value in self.own_keys(kind)),
             self.sources.rows(kind, "t", "target").live,
         ]
 
@@ -124,7 +125,7 @@ def join_rows(
         (
             equal(column(source.alias, "organization_id"), column("p", "organization_id")),
             *(
-                equal(column(source.alias, text), wanted)
+                equal(column(source.alias, text), at_place(wanted))
                 for text, wanted in zip(names, keys, strict=True)
             ),
         )

@@ -76,7 +76,7 @@ def not_retired(
     )
     tree = (
         restores.placed(asked)
-        .select(column("p", "organization_id"), column("p", "content"), copy=False)
+        .select(column("p", "organization_id"), column("c", "content"), copy=False)
         .join(left(table(kind.db_schema, kind.table, "t"), _same_row(restores)), copy=False)
     )
     keys = [column("c", text) for text in restores.sources.key_names(kind)]

@@ -228,7 +228,7 @@ class Script:
             waiting.extend(links(self.writer, both))
         return [*rows, *waiting]
 
-    def places(self, revision: int) -> list[Statement]:
+    def places(self) -> list[Statement]:
         """What the ledger remembers of where rows went."""
         found = []
         fresh = all(target.revision is None for target in self.plan.targets)
@@ -238,7 +238,7 @@ class Script:
                 template = self.plan.template
                 ours = (template.agent_id, template.organization.id)
                 digests = [self._told[one.address, one.targets][0] for one in both.changes]
-                found.append(place(both, digests, *ours, revision, fresh=fresh))
+                found.append(place(both, digests, *ours, self.plan.plan_id, fresh=fresh))
         return found
 
     def audits(self) -> list[Statement]:

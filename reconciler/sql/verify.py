@@ -6,9 +6,8 @@ from sqlglot import exp
 
 from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt
-from reconciler.model.kind import Column
 from reconciler.model.value import Digest, Ref, Value
-from reconciler.sql.contents import AnyChange, Contents, as_cte, encode
+from reconciler.sql.contents import AnyChange, Contents, as_cte, at_place, encode, typed
 from reconciler.sql.resolve import Resolver
 from reconciler.sql.tree import (
     Parameters,
@@ -18,7 +17,6 @@ from reconciler.sql.tree import (
     any_of,
     array,
     as_text,
-    cast_to,
     column,
     differs,
     equal,
@@ -41,7 +39,7 @@ def present(creates: Contents) -> Statement:
     tree = (
         Resolver(creates.sources)
         .at(creates, asked)
-        .select(column("p", "organization_id"), column("p", "content"), copy=False)
+        .select(column("p", "organization_id"), column("c", "content"), copy=False)
     )
     return Statement(
         f"check that {creates.kind.name} rows are still absent",
@@ -83,9 +81,10 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
         lambda c: (c.owner.agent if c.owner else None) if isinstance(c, Adopt) else agent
     )
     carried["adopted"] = updates.each(lambda c: "t" if isinstance(c, Adopt) else None)
-    contents = updates.select(asked, carried)
+    contents = _comparable(updates, updates.select(asked, carried))
     source = updates.sources.joined(kind, "t", "target")
     keys = updates.sources.key_names(kind)
+    wanted = [at_place(column("c", key)) for key in keys]
     owner = kind.owner
     now = (
         source.select()
@@ -109,10 +108,7 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
     wrong: list[tuple[str, exp.Expr]] = [
         (
             managed.name,
-            differs(
-                column("n", managed.name),
-                _comparable(updates, managed, column("c", f"{managed.name}:before")),
-            ),
+            differs(column("n", managed.name), column("c", f"{managed.name}:before")),
         )
         for managed in kind.compared
     ]
@@ -157,23 +153,22 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
     tree = (
         exp.select(
             column("p", "organization_id"),
-            column("p", "content"),
+            column("c", "content"),
             exp.Case(ifs=[exp.If(this=exp.not_(gone, copy=False), true=names)]),
             copy=False,
         )
         .from_(rows_of("c"), copy=False)
-        .join(
-            updates.placements(asked),
-            on=equal(column("c", "content"), column("p", "content")),
-            copy=False,
-        )
+        .join(updates.everywhere(asked), copy=False)
         .join(
             left(
                 now.subquery(name("n"), copy=False),
                 on=all_of(
                     (
                         equal(column("n", "organization_id"), column("p", "organization_id")),
-                        *(equal(column("n", key), column("c", key)) for key in keys),
+                        *(
+                            equal(column("n", key), one)
+                            for key, one in zip(keys, wanted, strict=True)
+                        ),
                     )
                 ),
             ),
@@ -186,7 +181,7 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
                     (
                         equal(column("l", "organization_id"), column("p", "organization_id")),
                         equal(column("l", "kind"), asked.add(kind.name, "text")),
-                        equal(column("l", "key"), array([column("c", key) for key in keys])),
+                        equal(column("l", "key"), array([one.copy() for one in wanted])),
                     )
                 ),
             ),
@@ -206,9 +201,13 @@ def _before(change: AnyChange, column_name: str) -> str | None:
     return value.sha256 if isinstance(value, Digest) else encode(value)
 
 
-def _comparable(contents: Contents, managed: Column, value: exp.Expr) -> exp.Expr:
-    """The planned text in the database's own spelling, so that only meaning is compared."""
-    sql_type = contents.sources.shapes[contents.kind.name][managed.name]
-    if managed.references or managed.sensitive or sql_type not in ("json", "jsonb"):
-        return value
-    return as_text(cast_to(value, "jsonb"))
+def _comparable(updates: Contents, contents: exp.Select) -> exp.Select:
+    """The planned texts in the database's own spelling, so that only meaning is compared."""
+    shape = updates.sources.shapes[updates.kind.name]
+    spelled = {
+        f"{one.name}:before"
+        for one in updates.kind.compared
+        if not one.references and not one.sensitive and shape[one.name] in ("json", "jsonb")
+    }
+    found = typed(contents, dict.fromkeys(spelled, "jsonb"))
+    return typed(found, dict.fromkeys(spelled, "text"))

@@ -16,7 +16,6 @@ from time import perf_counter
 from typing import Any, Final
 from unittest.mock import patch
 
-from reconciler import applier
 from reconciler.database import connection as connections
 from reconciler.ledger import record
 from reconciler.sql import statements
@@ -25,17 +24,19 @@ from tests.bench.measure import Connection, wal_position
 
 FIXED: Final = {
     "know the targets",
-    "lock the targets",
     "look the plan up",
     "write the revision",
     "remember the contents",
     "advance the targets",
 }
-_BUILT: Final = ("enter", "lock", "find", "revision", "content", "advance")
+_BUILT: Final = ("enter", "find", "revision", "content", "advance")
 
 
 def is_the_ledgers(serves: str) -> bool:
-    """Whether a statement serves the ledger alone: an apply without one would not send it."""
+    """Whether a statement serves the ledger alone: an apply without one would not send it.
+
+    It would lock its targets all the same, so that two of them take turns.
+    """
     return serves in FIXED or serves.startswith("remember ")
 
 
@@ -77,30 +78,33 @@ class Stopwatch:
         """Time the apply inside the block."""
         looking = 0.0
 
-        def one_by_one(connection: Connection, batch: Sequence[Any]) -> list[Any]:
+        def one_by_one(connection: Connection, batch: Sequence[Any]) -> tuple[list[Any], Any]:
             nonlocal looking
-            answers = []
+            cursors: list[Any] = []
             for one in batch:
                 begin = perf_counter()
                 before = wal_position(connection)
                 start = perf_counter()
-                answers += run(connection, [one])
+                sent, failed = together(connection, [one])
                 end = perf_counter()
+                cursors += sent
+                if failed is not None:
+                    return cursors, failed
                 serves = getattr(one, "serves", "the platform's own")
                 self.sent[serves] += end - start
                 self.wal[serves] += wal_position(connection) - before
                 looking += (start - begin) + (perf_counter() - end)
-            return answers
+            return cursors, None
 
         def guarded(scope: Scope, statement: Any) -> Any:
             with _added(self.guarded, statement.serves):
                 return guard(scope, statement)
 
-        run, guard = connections.run, Scope.guard
+        together, guard = connections._sent_together, Scope.guard
         commit = self._timed(connections._commit, "commit")
         with ExitStack() as patched:
             for place, name, other in (
-                (applier, "run", one_by_one),
+                (connections, "_sent_together", one_by_one),
                 (Scope, "guard", guarded),
                 (connections, "_commit", commit),
                 *((record, one, self._timed(getattr(record, one), "built")) for one in _BUILT),

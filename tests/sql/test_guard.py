@@ -69,7 +69,7 @@ def reread(statement: Statement, text: str) -> Statement:
 def placed(text: str) -> tuple[str, ...]:
     """The parameters that the placements are made of."""
     found = re.search(
-        r"UNNEST\(CAST\((\$\d+) AS TEXT\[\]\), CAST\((\$\d+) AS [^)]*\)"
+        r"UNNEST\(CAST\((\$\d+) AS TEXT\[\]\)(?:, CAST\((\$\d+) AS [^)]*\))?"
         r'(?:, CAST\((\$\d+) AS [^)]*\))?\) AS "p"',
         text,
     )
@@ -106,7 +106,7 @@ LINK, CHECK, MOVE = (
     "check that entity_type rows are as they were",
     "advance the targets",
 )
-TYPES, PLACED = '"public"."entity_types"', '"p"("organization_id", "content")'
+TYPES, PLACED = '"public"."entity_types"', '"p"("organization_id", "places")'
 SCOPED = '"t"."organization_id" = CAST("p"."organization_id" AS TEXT)'
 SELECTED = 'SELECT CAST("p"."organization_id" AS TEXT)'
 JOINED = '"up"."organization_id" = "p"."organization_id"'
@@ -160,10 +160,10 @@ MUTATIONS = [
      '"organization_id" = \'org_other\''),
     ("update of a row's id", UPDATE, 'SET "name" =', 'SET "id" ='),
     ("placements that are another table", UPDATE, f"AS {PLACED} ON",
-     f'AS "q"("organization_id", "content") JOIN "public"."agents" AS "p" ON EXISTS(SELECT 1 FROM '
+     f'AS "q"("organization_id", "places") JOIN "public"."agents" AS "p" ON EXISTS(SELECT 1 FROM '
      f"UNNEST(CAST({{orgs}} AS TEXT[]), CAST({{places}} AS INT[])) AS {PLACED}) AND"),
     ("placements with their columns the other way round", UPDATE, PLACED,
-     '"p"("content", "organization_id")'),
+     '"p"("places", "organization_id")'),
     ("placements with a constant beside", UPDATE, "UNNEST(CAST({orgs} AS TEXT[])",
      "UNNEST(CAST({orgs} AS TEXT[]) || ARRAY['org_other']"),
     ("placements that are constant", UPDATE, "CAST({orgs} AS TEXT[])", "ARRAY['org_other']"),
@@ -179,8 +179,8 @@ MUTATIONS = [
     ("a sequence", INSERT, '"c"."icon"', "nextval('entity_types_id_seq')"),
     ("an allowed name in another schema", CHECK, "CONCAT_WS(", "tenant.CONCAT_WS("),
     ("now in another schema", INSERT, '"c"."icon"', "tenant.now()"),
-    ("an operator of somebody's", CHECK, '"n"."k1" = "c"."k1"',
-     '"n"."k1" OPERATOR(tenant.=) "c"."k1"'),
+    ("an operator of somebody's", CHECK, '"n"."k1" = CASE',
+     '"n"."k1" OPERATOR(tenant.=) CASE'),
     ("a function as a table", CHECK, " LEFT JOIN (SELECT",
      " CROSS JOIN pg_read_file('/etc/passwd') LEFT JOIN (SELECT"),
     ("a table of the catalog", CHECK, 'FROM "public"."entity_types"',
@@ -197,9 +197,9 @@ MUTATIONS = [
      ', "d" AS (INSERT INTO "reconcile"."setting" VALUES (1, 2) RETURNING 1) SELECT "p"'),
     ("select into a new table", CHECK, ' FROM c JOIN UNNEST(CAST({orgs}',
      ' INTO "c" FROM c JOIN UNNEST(CAST({orgs}'),
-    ("the ledger's settings", MOVE, "reconcile.target AS t SET revision = CAST($1 AS BIGINT), "
-     "revised_at = CURRENT_TIMESTAMP WHERE t.organization_id", "reconcile.setting AS t SET value = "
-     "'postgres' WHERE t.name"),
+    ("the ledger's settings", MOVE, "reconcile.target AS t SET revision = (SELECT r.id FROM "
+     "reconcile.revision AS r WHERE r.plan_id = CAST($1 AS TEXT)), revised_at = CURRENT_TIMESTAMP "
+     "WHERE t.organization_id", "reconcile.setting AS t SET value = 'postgres' WHERE t.name"),
     ("the ledger of all organisations", MOVE, " WHERE t.organization_id = ANY(CAST($2 AS TEXT[]))",
      ""),
 ]  # fmt: skip

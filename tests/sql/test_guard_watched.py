@@ -78,7 +78,7 @@ SCOPED = '"t"."organization_id" = CAST("p"."organization_id" AS TEXT)'
 BELONGS, OF_IT = '"t"."watcher_id" = "up"."id"', '"t"."classifier_id" = "up"."id"'
 JOINED = '"up"."organization_id" = "p"."organization_id"'
 WITHIN = 'CAST("up"."organization_id" AS TEXT) AS "organization_id"'
-NUMBERED = '"p"("organization_id", "content", "id")'
+NUMBERED = '"p"("organization_id", "places", "id")'
 DRAWN = 'SELECT CAST("p"."id" AS INT), CAST("p"."organization_id" AS TEXT)'
 
 MUTATIONS = [
@@ -130,7 +130,7 @@ MUTATIONS = [
             ("of the parent", 'SET "is_current" =', 'SET "classifier_id" ='),
             ("of the number", 'SET "is_current" =', 'SET "version" ='),
             ("of its history", 'SET "is_current" =', 'SET "attribute_values" ='),
-            ("of its notes, too", " FROM c JOIN", ", \"change_notes\" = 'x' FROM c JOIN"),
+            ("of its notes, too", " FROM c ", ", \"change_notes\" = 'x' FROM c "),
             ("with placements that are constant", "CAST({orgs} AS TEXT[])", "ARRAY['org_other']"),
             ("returning", "", " RETURNING *"),
         )
@@ -141,9 +141,9 @@ MUTATIONS = [
     ("an id as organisation", INSERT, DRAWN,
      'SELECT CAST("p"."id" AS INT), CAST("p"."id" AS TEXT)'),
     ("ids and organisations the other way round", INSERT, NUMBERED,
-     '"p"("id", "content", "organization_id")'),
+     '"p"("id", "places", "organization_id")'),
     ("ids and contents the other way round", INSERT, NUMBERED,
-     '"p"("organization_id", "id", "content")'),
+     '"p"("organization_id", "id", "places")'),
     ("ids from a sequence", INSERT, DRAWN,
      "SELECT nextval('watchers_id_seq'), CAST(\"p\".\"organization_id\" AS TEXT)"),
     ("ids in place of the organisations", INSERT, "UNNEST(CAST({orgs} AS TEXT[])",
@@ -191,9 +191,7 @@ def test_a_mutated_statement_is_refused(
 )
 def test_entities_are_never_written_however_they_are_bound(real: Real, text: str) -> None:
     """Well formed and within the targets: for another table with such columns it would pass."""
-    placements = (
-        'UNNEST(CAST($1 AS TEXT[]), CAST($2 AS INT[])) AS "p"("organization_id", "content")'
-    )
+    placements = 'UNNEST(CAST($1 AS TEXT[]), CAST($2 AS INT[])) AS "p"("organization_id", "places")'
     for table, passes in ('"public"."entities"', False), ('"public"."entity_types"', True):
         told = text.replace("{}", table).replace("{p}", placements)
         statement = reread(real[UPDATE], told)

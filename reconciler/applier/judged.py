@@ -1,0 +1,50 @@
+"""Statements of an apply as questions: past the guard, and their answers held against the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.applier.refusals import stale_rows
+from reconciler.database.connection import Question, Rows
+from reconciler.errors import StalePlanError
+from reconciler.model.plan import Plan
+from reconciler.sql.guard import Scope
+from reconciler.sql.statements import Check
+from reconciler.sql.tree import Statement
+
+
+def guarded(scope: Scope, statements: Sequence[Statement]) -> Question[Sequence[Rows]]:
+    """Statements that are within the scope; gives what they find."""
+    return Question([scope.guard(one) for one in statements], lambda answers: answers)
+
+
+def holding(scope: Scope, plan: Plan, checks: Sequence[Check]) -> Question[None]:
+    """Raises StalePlanError where something is no longer as the plan saw it."""
+
+    def judge(found: Sequence[Rows]) -> None:
+        wrong = [
+            (one.changes[number], organization, one.says(told))
+            for one, answer in zip(checks, found, strict=True)
+            for organization, number, *told in answer
+        ]
+        if wrong:
+            raise stale_rows(plan, wrong)
+
+    return Question([scope.guard(one.statement) for one in checks], judge)
+
+
+def writing(scope: Scope, statements: Sequence[Statement]) -> Question[None]:
+    """Raises StalePlanError where other rows were written than the plan says."""
+
+    def judge(found: Sequence[Rows]) -> None:
+        for statement, answer in zip(statements, found, strict=True):
+            written = answer[0][0]
+            if statement.rows is not None and written != statement.rows:
+                raise StalePlanError(
+                    f"{statement.serves}: the plan says {statement.rows} rows, and the database "
+                    f"wrote {written}; nothing was kept",
+                    hint="A row that others refer to was retired or doubled after the plan was "
+                    "made. Make a new plan.",
+                )
+
+    return Question([scope.guard(one) for one in statements], judge)

@@ -1,0 +1,24 @@
+"""The template alone, as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.database.connection import Question, Rows
+from reconciler.database.opening import Opening
+from reconciler.reader.answers import About, questions_for
+from reconciler.reader.decode import fingerprint
+from reconciler.reader.lines import template_rows
+
+
+def fingerprinting(opening: Opening, about: About) -> Question[str]:
+    """Asks for the template's fingerprint as it is now."""
+    asked = questions_for(opening, about.targets)
+
+    def meaning(answers: Sequence[Rows]) -> str:
+        told = zip(opening.kinds, answers, strict=True)
+        return fingerprint(
+            [row for kind, own in told for row in template_rows(kind, own, opening)[0]]
+        )
+
+    return Question(about.filled(asked.of[kind.name].template for kind in opening.kinds), meaning)
