@@ -4,7 +4,9 @@
     measure    spreads over repeats, sizes on disk, bytes of WAL
     stopwatch  an apply, statement by statement
     goal       what a measurement is held against
+    by_hand    the same work by hand: the floor, and row by row
     report     the table, and build/bench.json
+    chart      the same as a picture, build/bench.svg
 
 Every other file is about one thing, and has a `measured(town, repeats)` that gives its goals; it
 is listed in `ABOUT`. pytest only sees to it that the benchmark runs: how long something takes is
@@ -13,12 +15,26 @@ for people to read, and no test fails for it.
 
 from __future__ import annotations
 
-from tests.bench import fleet_plan, ledger_cost, ledger_growth, noop_plan, one_type
+from tests.bench import (
+    first_install,
+    fleet_plan,
+    ledger_cost,
+    ledger_growth,
+    memory,
+    noop_plan,
+    one_target,
+    one_type,
+    startup,
+)
 
 ABOUT = (
-    ledger_growth,
-    ledger_cost,
+    first_install,
     noop_plan,
     one_type,
+    one_target,
     fleet_plan,
+    memory,
+    startup,
+    ledger_growth,
+    ledger_cost,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from reconciler.database import embedded
-from tests.bench import ABOUT, report
+from tests.bench import ABOUT, chart, report
 from tests.bench.goal import Goal
 from tests.bench.town import Town
 
@@ -28,6 +28,7 @@ def main() -> None:
             print(f"{one.__name__.rpartition('.')[2]} ...", file=sys.stderr)
             goals += one.measured(town, options.repeats)
     report.write(goals, options.out)
+    chart.draw(goals, options.out.with_suffix(".svg"))
     print(report.table(goals))
     print(f"\n{perf_counter() - start:.0f} s; everything measured is in {options.out}")
 

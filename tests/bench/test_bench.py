@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from reconciler.database import embedded
-from tests.bench import ABOUT, report
+from tests.bench import ABOUT, chart, report
 from tests.bench.stopwatch import FIXED, Stopwatch, is_the_ledgers
 from tests.bench.town import ROWS, Town
 
@@ -17,6 +17,8 @@ def test_each_goal_can_be_measured_and_reported(tmp_path: Path) -> None:
         town = Town(server, 2)
         goals = [goal for one in ABOUT for goal in one.measured(town, 1)]
     report.write(goals, tmp_path / "build" / "bench.json")
+    chart.draw(goals, tmp_path / "bench.svg")
+    assert all(one.goal in (tmp_path / "bench.svg").read_text() for one in goals)
     found = json.loads((tmp_path / "build" / "bench.json").read_text())
     assert [one["goal"] for one in found] == [one.goal for one in goals]
     assert all({"goal", "ratio", "limit", "met", "measured"} == one.keys() for one in found)

@@ -71,13 +71,16 @@ class Tenants:
     connection: Connection
     dsn: str
 
+    def targets(self, number: int) -> list[str]:
+        """The ids of the first so many of the tenants."""
+        found = self.connection.execute(
+            "SELECT md5('target ' || n) FROM generate_series(1, %s) AS n", (number,)
+        )
+        return [identity for (identity,) in found]
+
     def plan(self, targets: int) -> Plan:
         """A plan for the first so many of the tenants."""
-        found = self.connection.execute(
-            "SELECT md5('target ' || n) FROM generate_series(1, %s) AS n", (targets,)
-        )
-        wanted = [identity for (identity,) in found]
-        return library.plan(self.connection, _TEMPLATE, wanted, actor=_OWNER)
+        return library.plan(self.connection, _TEMPLATE, self.targets(targets), actor=_OWNER)
 
     def apply(self, plan: Plan) -> None:
         """Apply a plan; one that has nothing to do would measure nothing."""
