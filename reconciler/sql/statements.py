@@ -90,8 +90,7 @@ class Script:
         """Locks, checks and writes of the rows that get another name, parents before what goes by
         their names, and then of those that come back.
         """
-        template = self.plan.template
-        ours = (template.agent_id, template.organization.id)
+        ours = (self.plan.template.agent_id, self.plan.template.organization.id)
         for kind in self.kinds:
             moves = Contents(kind, self._own(kind, Move), self.sources)
             if moves.changes:
@@ -163,8 +162,7 @@ class Script:
     def checks(self) -> list[Check]:
         """What must still hold, once the locks are held."""
         found = []
-        template = self.plan.template
-        ours = (template.agent_id, template.organization.id)
+        ours = (self.plan.template.agent_id, self.plan.template.organization.id)
         for creates, updates in self._groups():
             if creates.changes:
                 found.append(Check(present(creates), creates.changes, "exists by now"))
@@ -235,8 +233,7 @@ class Script:
         for creates, updates in self._groups():
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
             if both.changes:
-                template = self.plan.template
-                ours = (template.agent_id, template.organization.id)
+                ours = (self.plan.template.agent_id, self.plan.template.organization.id)
                 digests = [self._told[one.address, one.targets][0] for one in both.changes]
                 found.append(place(both, digests, *ours, self.plan.plan_id, fresh=fresh))
         return found
@@ -282,10 +279,15 @@ class Script:
 
     def _own(self, kind: Kind, *variants: type[_Variant]) -> tuple[_Variant, ...]:
         return tuple(
-            change
-            for change in self.plan.changes
-            if change.address.kind == kind.name and isinstance(change, variants)
+            change for change in self._by_kind.get(kind.name, ()) if isinstance(change, variants)
         )
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[AnyChange]]:
+        found: dict[str, list[AnyChange]] = defaultdict(list)
+        for change in self.plan.changes:
+            found[change.address.kind].append(change)
+        return found
 
 
 def _writing(updates: Contents) -> Contents:

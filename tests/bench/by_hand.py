@@ -17,7 +17,8 @@ _OWNED: Final = "managed_by_template_agent_id, source_template_org_id, created_b
 _TYPES: Final = "slug, name, description, icon, metadata_schema"
 _RELATIONS: Final = "slug, name, description, metadata_schema, status, is_symmetric"
 _TOLD: Final = """jsonb_build_object('slug', slug, 'name', name, 'description', description,
-    'icon', icon, 'metadata_schema', metadata_schema, 'managed_by_template_agent_id', 'agent_template')"""
+    'icon', icon, 'metadata_schema', metadata_schema,
+    'managed_by_template_agent_id', 'agent_template')"""
 
 _FLOOR: Final = (
     "INSERT INTO agents (id, organization_id, name, template_agent_id, owner_user_id) "
@@ -34,16 +35,19 @@ _FLOOR: Final = (
     f"SELECT id, 'create', 'user_owner', {_TOLD} FROM entity_types "
     "WHERE organization_id = ANY($1::text[])",
 )
+# The template's row is looked up once: joined, the planner would do so for each target.
+_WANTED: Final = (
+    "WITH w AS MATERIALIZED (SELECT * FROM entity_types "
+    "WHERE organization_id = 'org_template' AND slug = 'type_1') "
+)
 _CHANGED: Final = (
-    "INSERT INTO entity_type_audit (entity_type_id, action, actor, before_payload, after_payload) "
-    f"SELECT t.id, 'update', 'user_owner', (SELECT {_TOLD} FROM entity_types b WHERE b.id = t.id), "
-    f"(SELECT {_TOLD} FROM entity_types b WHERE b.id = w.id) "
-    "FROM entity_types t JOIN entity_types w ON w.slug = t.slug "
-    "AND w.organization_id = 'org_template' WHERE t.slug = 'type_1' "
-    "AND t.organization_id = ANY($1::text[])",
-    "UPDATE entity_types t SET metadata_schema = w.metadata_schema, updated_by = 'user_owner', "
-    "updated_at = now() FROM entity_types w WHERE w.organization_id = 'org_template' "
-    "AND w.slug = 'type_1' AND t.slug = w.slug AND t.organization_id = ANY($1::text[]) "
+    f"{_WANTED}, told AS MATERIALIZED (SELECT {_TOLD} AS now FROM w) INSERT INTO entity_type_audit "
+    "(entity_type_id, action, actor, before_payload, after_payload) "
+    f"SELECT id, 'update', 'user_owner', {_TOLD}, (SELECT now FROM told) FROM entity_types "
+    "WHERE slug = 'type_1' AND organization_id = ANY($1::text[])",
+    f"{_WANTED} UPDATE entity_types t SET metadata_schema = w.metadata_schema, "
+    "updated_by = 'user_owner', updated_at = now() FROM w WHERE t.slug = 'type_1' "
+    "AND t.organization_id = ANY($1::text[]) "
     "AND t.deleted_at IS NULL AND t.managed_by_template_agent_id = 'agent_template' "
     "AND t.name = w.name AND t.description = w.description AND t.icon = w.icon "
     "AND t.metadata_schema::text = $2",
