@@ -23,7 +23,7 @@ soak: .venv/test
 
 HISTORIES ?= 1000
 
-# What things cost, as ratios, within half a minute; TARGETS=1000 for a larger town.
+# What things cost, as ratios, within minutes; TARGETS=1000 for a larger town.
 bench: .venv/test
 	$(BIN)/python -m tests.bench --targets $(TARGETS)
 
