@@ -17,6 +17,7 @@ from typing import Any, Final
 
 # Python's own stack ends near a thousand; a plan must be safe to write, read and show.
 DEEPEST: Final = 300
+_MANY: Final = 1000
 _NESTING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
 
 
@@ -79,12 +80,16 @@ def _ordered(keys: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def canonical(value: Any) -> str:
     """Write a parsed value (or one of plain str, bool, int, None, dict, list) as canonical text."""
+    return "".join(_parts(value))
+
+
+def _parts(value: Any) -> list[str]:
     parts: list[str] = []
     try:
         _write(value, parts)
     except RecursionError as error:
         raise ValueError("nested deeper than this program can write") from error
-    return "".join(parts)
+    return parts
 
 
 def _key_order(key: str) -> tuple[int, bytes]:
@@ -144,7 +149,12 @@ def pretty(value: Any, indent: str = "") -> str:
 
 def digest(value: Any) -> str:
     """The SHA-256 of a value's canonical text, as 64 hexadecimal digits."""
-    return digest_of(canonical(value))
+    # A plan for ten thousand targets has tens of megabytes, which need not be there three times.
+    found = hashlib.sha256()
+    parts = _parts(value)
+    for start in range(0, len(parts), _MANY):
+        found.update("".join(parts[start : start + _MANY]).encode())
+    return found.hexdigest()
 
 
 def digest_of(text: str) -> str:

@@ -82,6 +82,8 @@ def place(
             cast_to(column("c", "kept"), "text[]"),
             copy=False,
         )
+        # As the index has them: it then grows at one place at a time, and stays a fifth smaller.
+        .order_by(column("p", "organization_id"), copy=False)
     )
     inserted = exp.Insert(
         this=exp.Schema(
