@@ -29,7 +29,8 @@ def draw(goals: Sequence[Goal], path: Path) -> None:
         width = min(_LIMIT * one.ratio / one.limit, _WIDTH - _LEFT - 110)
         colour = "#3a7d44" if one.met else "#b3261e"
         lines += [
-            f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(one.goal, quote=False)}</text>',
+            f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">'
+            f"{escape(one.goal, quote=False)}</text>",
             f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="18" fill="{colour}"/>',
             f'<text x="{_LEFT + width + 6:.1f}" y="{top + 14}">'
             f"{one.ratio:.4g} of {one.limit:g}</text>",
