@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from reconciler.errors import PlanFileError
 from reconciler.model.canonical import Number, parse, pretty
-from reconciler.model.plan import FORMAT_VERSION, Plan
+from reconciler.model.plan import EVERYWHERE, FORMAT_VERSION, Plan
 from reconciler.model.value import FROM_FILE
 
 STDIN: Final = "-"
@@ -32,7 +32,7 @@ _UNEDITABLE: Final = (
 def dumps(plan: Plan) -> str:
     """The plan as JSON text; fields in the model's order, numbers with every digit."""
     try:
-        return pretty(plan.model_dump(mode="python")) + "\n"
+        return pretty(plan.written()) + "\n"
     except RecursionError as error:
         raise PlanFileError(
             "a value of this plan is nested deeper than a plan file can hold",
@@ -125,7 +125,12 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
     }
     definitions["Digest"] |= {"additionalProperties": False}
-    for definition in definitions.values():
+    for name, definition in definitions.items():
+        there = definition.get("properties", {}).get("targets")
+        if there and name != "Request":
+            definition["properties"]["targets"] = {
+                "title": there.pop("title"), "anyOf": [there, {"const": EVERYWHERE}]
+            }  # fmt: skip
         _require(definition, [name for name, _ in _constants(definition)])
     _require(found, ["format_version", "plan_id"])
     found["properties"]["format_version"]["pattern"] = rf"^{_MAJOR}\."

@@ -72,7 +72,7 @@ def revision(plan: Plan, counts: dict[str, dict[str, int]], part_of: str | None)
 
     `part_of` is the plan_id of the plan that was reviewed, where this is a part of it.
     """
-    told = plan.model_dump()
+    told = plan.written()
     return Statement(
         "write the revision",
         _REVISION,

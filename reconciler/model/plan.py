@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
@@ -19,6 +19,8 @@ from reconciler.model.snapshot import Actor, DatabaseIdentity, Target, Template
 from reconciler.model.value import Value
 
 FORMAT_VERSION: Final = "1.2"
+# In a plan file, instead of the ids of all targets.
+EVERYWHERE: Final = "all"
 
 
 Mode = Literal["sync", "destroy", "release", "undo", "refresh"]
@@ -199,6 +201,29 @@ class Plan(Noun):
     drift: tuple[Drift, ...] = ()
     left_behind: tuple[LeftBehind, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled_out(cls, given: Any) -> Any:
+        """What is said of `EVERYWHERE` is said of each target."""
+        if not isinstance(given, dict) or not isinstance(given.get("targets"), list):
+            return given
+        everywhere = [
+            one["organization"].get("id")
+            for one in given["targets"]
+            if isinstance(one, dict) and isinstance(one.get("organization"), dict)
+        ]
+        return {**given, **_each(given, lambda there: there == EVERYWHERE, everywhere)}
+
+    def written(self) -> dict[str, Any]:
+        """Its fields as a file has them: what is said of all of several targets says `EVERYWHERE`,
+        since ten thousand of them would stand there once a change.
+        """
+        told = self.model_dump()
+        everywhere = tuple(one.organization.id for one in self.targets)
+        if len(everywhere) > 1:
+            told |= _each(told, lambda there: there == everywhere, EVERYWHERE)
+        return told
+
     def identified(self) -> Plan:
         """This plan with the plan_id that its meaning has."""
         return self.model_copy(update={"plan_id": self.meaning()})
@@ -353,6 +378,22 @@ def _told(said: tuple[_Told, ...], wanted: frozenset[str]) -> tuple[_Told, ...]:
         for one in said
         if (there := wanted.intersection(one.targets))
     )
+
+
+def _each(
+    plan: dict[str, Any], wanted: Callable[[object], bool], instead: object
+) -> dict[str, Any]:
+    """The lists of a plan whose members name their targets, with other names for them."""
+    return {
+        name: [
+            {**one, "targets": instead}
+            if isinstance(one, dict) and wanted(one.get("targets"))
+            else one
+            for one in plan[name]
+        ]
+        for name in ("changes", "notes", "drift")
+        if isinstance(plan.get(name), list | tuple)
+    }
 
 
 def _effect(change: Change) -> object:
