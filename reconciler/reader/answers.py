@@ -98,9 +98,10 @@ def ask(
     addresses = {row.address for row in rows}
     seen: list[State] = []
     collisions: list[Collision] = []
+    targets = tuple(about.targets)
 
     def compared(kind: Kind, answer: Rows) -> None:
-        seen.extend(states_of(kind, answer, asked.questions, opening))
+        seen.extend(states_of(kind, answer, asked.questions, opening, targets))
 
     def doubled_in_targets(kind: Kind, answer: Rows) -> None:
         twins = grouped(kind, answer, "ambiguous")

@@ -60,9 +60,18 @@ def decoded(
 
 
 def states_of(
-    kind: Kind, answer: Rows, questions: Questions, opening: Opening, *, orphan: bool = False
+    kind: Kind,
+    answer: Rows,
+    questions: Questions,
+    opening: Opening,
+    everywhere: tuple[str, ...] = (),
+    *,
+    orphan: bool = False,
 ) -> list[State]:
-    """What the answer to a question of the shape of `reconciler.sql.seen` says."""
+    """What the answer to a question of the shape of `reconciler.sql.seen` says.
+
+    `everywhere` are the organisations that it was asked about, in the database's order.
+    """
     shape = opening.shapes[kind.name]
     width = len(questions.sources.key_names(kind))
     found = []
@@ -77,7 +86,7 @@ def states_of(
         found.append(
             State(
                 address=Address.of(kind.name, key),
-                organizations=tuple(organizations),
+                organizations=everywhere if organizations is None else tuple(organizations),
                 situation=situation,
                 owner=_owner(fixed),
                 values=values if situation != "absent" else None,

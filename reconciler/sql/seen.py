@@ -25,6 +25,7 @@ from reconciler.sql.tree import (
     all_of,
     any_of,
     as_text,
+    call,
     cast_to,
     column,
     equal,
@@ -61,11 +62,18 @@ FIXED = (
 )
 
 
-def result(questions: Questions, kind: Kind, *ctes: tuple[str, exp.Select, bool]) -> exp.Select:
+def result(
+    questions: Questions,
+    kind: Kind,
+    *ctes: tuple[str, exp.Select, bool],
+    everywhere: exp.Expr | None = None,
+) -> exp.Select:
     """key parts, FIXED, the compared columns as text, the organisations and their rows' ids.
 
-    `live` is NULL where there is no row. The CTEs come with their names, in the order in which
-    they read each other, and whether they are to be made once; the last one is `rest`.
+    `live` is NULL where there is no row, and so are then the ids. The organisations are NULL where
+    they are as many as those that are asked about, `everywhere`: a first install would list ten
+    thousand of them once a row. The CTEs come with their names, in the order in which they read
+    each other, and whether they are to be made once; the last one is `rest`.
     """
     keys = questions.sources.key_names(kind)
     shown = [
@@ -81,7 +89,12 @@ def result(questions: Questions, kind: Kind, *ctes: tuple[str, exp.Select, bool]
         *(column("r", text_of(managed)) for managed in kind.compared),
     ]
     tree = (
-        exp.select(*shown, _listed("organization_id"), _listed("row_id"), copy=False)
+        exp.select(
+            *shown,
+            when(_fewer(everywhere), _listed("organization_id")),
+            when(not_null(column("r", "live")), _listed("row_id")),
+            copy=False,
+        )
         .from_(rows_of("rest", "r"), copy=False)
         .join(
             left(table("public", "agents", "a"), on=equal(column("a", "id"), column("r", "owner"))),
@@ -103,6 +116,12 @@ def result(questions: Questions, kind: Kind, *ctes: tuple[str, exp.Select, bool]
     for cte, rows, once in ctes:
         tree = tree.with_(cte, as_=rows, materialized=once, copy=False)
     return tree
+
+
+def _fewer(everywhere: exp.Expr | None) -> exp.Expr:
+    if everywhere is None:
+        return exp.true()
+    return exp.NEQ(this=exp.Count(this=exp.Star()), expression=call("cardinality", everywhere))
 
 
 def _listed(text: str) -> exp.Expr:

@@ -63,6 +63,7 @@ def states(questions: Questions, kind: Kind, unique: tuple[UniqueIndex, ...]) ->
         ("beside", _beside(questions, kind, asked), False),
         ("known", _known(questions, kind, asked), False),
         ("rest", _rest(questions, kind, asked), False),
+        everywhere=asked.add(Blank.TARGETS, "text[]"),
     )
     return Statement(f"compare {kind.name}", tree, asked.taken())
 
