@@ -79,7 +79,7 @@ def apply(
     at once unasked.
     """
     pace = Pace.of(wave=wave, canary=canary, max_failures=max_failures, pause=pause)
-    return roll_out(database, plan, _kinds_of(plan, kinds), pace, lock_timeout)
+    return roll_out(database, plan, kinds_of(plan, kinds), pace, lock_timeout)
 
 
 def install_agent_from_template(
@@ -147,7 +147,7 @@ def init_script(*, kinds: Path | None = None) -> str:
 
 def preview(plan: Plan, *, kinds: Path | None = None) -> str:
     """The statements that an apply of this plan would send, as text to read."""
-    loaded = _kinds_of(plan, kinds)
+    loaded = kinds_of(plan, kinds)
     check(plan, loaded)
     fitted = tuple(
         as_in(kind, shape, plan.left_out).model_copy(
@@ -160,7 +160,7 @@ def preview(plan: Plan, *, kinds: Path | None = None) -> str:
     return preview_statements(plan, fitted)
 
 
-def _kinds_of(plan: Plan, directory: Path | None) -> Kinds:
+def kinds_of(plan: Plan, directory: Path | None) -> Kinds:
     """The kinds that a plan speaks of."""
     loaded = kind_files.load(directory)
     unknown = sorted(plan.kinds.keys() - {kind.name for kind in loaded})

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "plan": ("reconciler.cli.plan:plan", "Show what would change, and save it as a plan."),
     "show": ("reconciler.cli.show:show", "Show a plan, saved or applied, in any format."),
     "apply": ("reconciler.cli.apply:apply", "Apply a saved plan, or plan, ask and apply."),
+    "fleet": ("reconciler.cli.fleet:fleet", "Have plans applied by workers on many machines."),
     "history": ("reconciler.cli.history:history", "List what was applied, when and by whom."),
     "status": ("reconciler.cli.status:status", "Say how far installations are."),
     "why": ("reconciler.cli.why:why", "Say whose a row is, and why it is as it is."),
@@ -110,5 +111,6 @@ def _events(given: Sequence[str]) -> bool:
     """Whether stderr is to get events; it is asked before the command line is understood, since
     a mistake in it is an event then, too.
     """
-    command = next((word for word in given if not word.startswith("-")), "")
-    return command in ("plan", "apply") and not {"-json", "--json"}.isdisjoint(given)
+    words = [word for word in given if not word.startswith("-")]
+    long = words[:1] in (["plan"], ["apply"]) or words[:2] == ["fleet", "worker"]
+    return long and not {"-json", "--json"}.isdisjoint(given)

@@ -9,15 +9,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler import applier
-from reconciler.applier import lost
-from reconciler.applier.locked import locked
 from reconciler.applier.refusals import different_database, in_conflict
 from reconciler.database.connection import Database, session, transaction
 from reconciler.database.opening import open_ledger
 from reconciler.differ.check import check
 from reconciler.errors import (
-    LockedError,
     OutcomeUnknownError,
     ReconcilerError,
     RefusedError,
@@ -32,6 +28,7 @@ from reconciler.model.plan import Plan
 from reconciler.progress import report, watched
 from reconciler.rollout.pace import MOST_ROWS, Pace
 from reconciler.rollout.tally import Tally
+from reconciler.rollout.wave import apply_part, apply_wave
 
 _SHOWN = 20
 
@@ -42,36 +39,26 @@ def roll_out(
     """Apply a plan at this pace; see `library.apply` for what it means and raises."""
     if not pace.at_once:
         return _Rollout(database, plan, kinds, pace, lock_timeout).outcome()
-    if plan.rows > MOST_ROWS:
+    refuse_too_large(plan, pace)
+    begun, tally = time.monotonic(), None
+    if watched():
+        tally = Tally(plan, (), set(), 1)
+        tally.begin(tally.left)
+    done, _ = apply_part(database, plan, kinds, lock_timeout, plan.plan_id)
+    if tally is not None:
+        tally.end(done, time.monotonic() - begun)
+    return done
+
+
+def refuse_too_large(plan: Plan, pace: Pace) -> None:
+    """Raise RefusedError for more rows than are changed in one transaction unasked."""
+    if pace.at_once and plan.rows > MOST_ROWS:
         raise RefusedError(
             f"the plan changes {plan.rows} rows in {len(plan.changed)} targets: more than "
             f"{MOST_ROWS} are not changed in one transaction unasked; nothing was written",
             hint="1. In waves of so many targets, a transaction each: reconcile apply FILE "
             "--wave 500\n2. Or all of it in one transaction: reconcile apply FILE --wave 100%",
         )
-    begun, tally = time.monotonic(), None
-    if watched():
-        tally = Tally(plan, (), set(), 1)
-        tally.begin(tally.left)
-    done, _ = _apply(database, plan, kinds, lock_timeout, plan.plan_id)
-    if tally is not None:
-        tally.end(done, time.monotonic() - begun)
-    return done
-
-
-def _apply(
-    database: Database, part: Plan, kinds: Kinds, lock_timeout: str, reviewed: str
-) -> tuple[Outcome, bool]:
-    """One transaction, and what became of it; says whether it was interrupted at its COMMIT."""
-    try:
-        with session(database) as connection:
-            done = applier.apply(connection, part, kinds, lock_timeout, reviewed=reviewed)
-            return done, False
-    except OutcomeUnknownError as error:
-        if not isinstance(database, str):
-            raise
-        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
-        return lost.resolve(database, part, error, lock_timeout, reviewed), interrupted
 
 
 class _Rollout:
@@ -124,40 +111,21 @@ class _Rollout:
 
     def _wave(self, targets: list[str]) -> None:
         """One transaction, without those of its targets that are refused."""
-        begun, again = time.monotonic(), True
+        begun = time.monotonic()
         self.tally.begin(targets)
-        while targets:
-            part = self.plan.for_targets(targets)
-            try:
-                done, interrupted = _apply(
-                    self.database, part, self.kinds, self.lock_timeout, self.plan.plan_id
-                )
-            except TargetsError as error:
-                refused = self._refused(error, part)
-                if not refused:
-                    if not (isinstance(error, LockedError) and again):
-                        raise
-                    # By now, nobody holds the lock any more.
-                    again = False
-                    continue
-                self.tally.refuse(error, refused)
-                if len(self.tally.refused) > self.pace.max_failures:
-                    raise
-                targets = [target for target in targets if target not in refused]
-            else:
-                self.tally.end(done, time.monotonic() - begun)
-                if interrupted:
-                    raise KeyboardInterrupt
-                return
+        found = apply_wave(
+            self.database, self.plan, targets, self.kinds, self.lock_timeout, self._refuse
+        )
+        if found is None:
+            return
+        done, interrupted = found
+        self.tally.end(done, time.monotonic() - begun)
+        if interrupted:
+            raise KeyboardInterrupt
 
-    def _refused(self, error: TargetsError, part: Plan) -> dict[str, str]:
-        """Because of which targets a wave was refused, and why."""
-        known = {one: why for one, why in error.targets.items() if one in self.tally.rows}
-        if known or not isinstance(error, LockedError):
-            return known
-        with session(self.database) as connection:
-            found = locked(connection, part, self.kinds)
-        return dict.fromkeys(found, "another writer holds a lock there")
+    def _refuse(self, error: TargetsError, refused: dict[str, str]) -> bool:
+        self.tally.refuse(error, refused)
+        return len(self.tally.refused) <= self.pace.max_failures
 
     def _stopped(self, error: ReconcilerError) -> StoppedError:
         outcome, pace = self.tally.outcome(), self.pace

@@ -1,0 +1,138 @@
+"""Giving a plan to the workers, giving what is left of it to them again, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler import library
+from reconciler.applier.refusals import different_database, in_conflict
+from reconciler.database.connection import Connection, Database, session, transaction, translated
+from reconciler.database.opening import open_ledger
+from reconciler.differ.check import check
+from reconciler.errors import Exit
+from reconciler.fleet import install, jobs, store
+from reconciler.model.enqueued import Deferred
+from reconciler.model.plan import Plan
+from reconciler.rollout import refuse_too_large
+from reconciler.rollout.pace import Pace
+
+
+def enqueue(
+    database: Database,
+    plan: Plan,
+    *,
+    kinds: Path | None = None,
+    lock_timeout: str = "10s",
+    wave: str | None = None,
+    canary: str | None = None,
+    max_failures: int = 0,
+    pause: str = "0s",
+) -> Deferred:
+    """Keep a plan, and give its waves to the workers; all of it, or nothing.
+
+    On a connection, this is a part of the transaction that is open on it, and workers see it when
+    that is committed: whoever approves a plan can enqueue it in the transaction that notes the
+    approval. The pace is as in `library.apply`, where a pause means that waves go one after the
+    other. A canary is the only wave that gets a job at first; the others follow when it has ended.
+
+    A plan that was enqueued before stays as it is, at its own pace. Raises what an apply would
+    refuse at once: ConflictsError, PlanFileError (another database, unknown kinds), RefusedError,
+    InvalidPlanError; NotInitialisedError where `init` has not run.
+    """
+    jobs.needed()
+    pace = Pace.of(wave=wave, canary=canary, max_failures=max_failures, pause=pause)
+    check(plan, library.kinds_of(plan, kinds))
+    if plan.blocking:
+        raise in_conflict(plan)
+    refuse_too_large(plan, pace)
+    stored = store.new(plan, pace, lock_timeout)
+    told = {"plan_id": plan.plan_id, "waves": len(stored.waves), "targets": len(stored.targets)}
+    with _inside(database) as connection:
+        # What looking sets up, is not left behind in the caller's transaction.
+        with connection.transaction(force_rollback=True):
+            here = open_ledger(connection)
+            install.opened(connection)
+        if here != plan.database:
+            raise different_database(plan, here)
+        if plan.empty:
+            return Deferred(what="nothing_to_do", plan_id=plan.plan_id)
+        if not store.add(connection, stored, plan):
+            return Deferred(what="enqueued_before", **told)
+        first = stored.next_to(0)
+        jobs.defer(connection, plan.plan_id, first)
+        return Deferred(what="enqueued", jobs=len(first), **told)
+
+
+def resume(database: Database, plan_id: str, *, max_failures: int | None = None) -> Deferred:
+    """Give the workers what is left of a plan, also the targets that were refused.
+
+    `plan_id` may be its beginning. Raises NotFoundError for a plan that was not enqueued.
+    """
+    jobs.needed()
+    with session(database) as connection, transaction(connection, read_only=False):
+        open_ledger(connection)
+        install.opened(connection)
+        stored = store.found(connection, store.named(connection, plan_id), "update")
+        done = store.done(connection, stored)
+        left = [
+            number for number, targets in enumerate(stored.waves, 1) if not done.issuperset(targets)
+        ]
+        told = {
+            "plan_id": stored.plan_id,
+            "waves": len(stored.waves),
+            "targets": len(stored.targets) - len(done),
+        }
+        if not left:
+            return Deferred(what="nothing_to_do", **told)
+        jobs.take_back(connection, stored.plan_id)
+        # Whether it waits for the first of them, is as it was when it was enqueued.
+        first = stored.next_to(left[0] - 1)
+        again = [left[0]] if len(first) == 1 else left
+        store.forget(connection, stored.plan_id, stored.targets)
+        allowed = stored.pace.max_failures if max_failures is None else max_failures
+        store.restart(connection, stored.plan_id, deferred=again[-1], max_failures=allowed)
+        jobs.defer(connection, stored.plan_id, again)
+        return Deferred(what="resumed", jobs=len(again), **told)
+
+
+def cancel(database: Database, plan_id: str) -> Deferred:
+    """Take what waits of a plan from the workers; what is applied stays, and a wave that is in
+    progress is finished.
+
+    `plan_id` may be its beginning. Raises NotFoundError for a plan that was not enqueued.
+    """
+    jobs.needed()
+    with session(database) as connection, transaction(connection, read_only=False):
+        open_ledger(connection)
+        install.opened(connection)
+        stored = store.found(connection, store.named(connection, plan_id), "update")
+        done = store.done(connection, stored)
+        left = len(stored.targets) - len(done)
+        if not left:
+            return Deferred(what="nothing_to_do", plan_id=stored.plan_id)
+        taken = jobs.take_back(connection, stored.plan_id)
+        store.end(connection, stored.plan_id, "cancelled", None, "cancelled", Exit.ERROR)
+        return Deferred(
+            what="cancelled",
+            plan_id=stored.plan_id,
+            jobs=taken,
+            waves=len(stored.waves),
+            targets=left,
+        )
+
+
+@contextmanager
+def _inside(database: Database) -> Iterator[Connection]:
+    """A part of the caller's transaction that can fail alone, or a transaction of its own."""
+    if isinstance(database, str):
+        with session(database) as connection, translated(), connection.transaction():
+            yield connection
+        return
+    with translated():
+        if not database.autocommit:
+            # So that the transaction is the caller's, who has to commit it.
+            database.execute(b"SELECT 1")
+        with database.transaction():
+            yield database
