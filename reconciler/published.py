@@ -34,6 +34,7 @@ def documents() -> dict[str, str]:
 
     from reconciler import planfile
     from reconciler.kinds.declaration import Declaration
+    from reconciler.model.enqueued import Queue
     from reconciler.model.event import Event
     from reconciler.model.outcome import Outcome
     from reconciler.model.revision import History
@@ -73,8 +74,14 @@ def documents() -> dict[str, str]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **TypeAdapter(Event).json_schema(mode="serialization"),
         "title": "An event of reconcile",
-        "description": "A line on stderr of `reconcile plan -json` and `reconcile apply -json`. "
+        "description": "A line on stderr of `reconcile plan -json`, `reconcile apply -json` and "
+        "`reconcile fleet worker -json`. "
         "Later releases may add fields and events; who reads them skips what it does not know.",
+    }
+    queue = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Queue.model_json_schema(mode="serialization"),
+        "title": "The status of reconcile fleet",
     }
     return {
         "plan.schema.json": _text(planfile.schema()),
@@ -84,6 +91,7 @@ def documents() -> dict[str, str]:
         "why.schema.json": _text(why),
         "outcome.schema.json": _text(outcome),
         "event.schema.json": _text(event),
+        "queue.schema.json": _text(queue),
     }
 
 
