@@ -8,6 +8,7 @@ and exactly that Plan becomes one transaction:
     differ/    Snapshot -> Plan                       render/   words for people
     applier/   Plan -> Outcome                        ledger/   what was applied
     database/  connections, catalog, embedded server  cli/      one file a command
+    fleet/     waves as jobs of workers
     rollout/   a plan in waves                        progress  who watches, and telling them
     library    the calls below                        past      those that look back
     insight    those that look at the present
