@@ -18,8 +18,9 @@ demo: .venv/demo
 test: .venv/test lint
 	$(BIN)/python -m pytest -n 2
 
+# Random histories, and workers killed at random moments.
 soak: .venv/test
-	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories
+	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories tests/fleet/test_fleet_workers.py
 
 HISTORIES ?= 1000
 

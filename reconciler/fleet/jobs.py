@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.connection import Connection, redact, run
 from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, ReconcilerError
 
@@ -123,10 +123,10 @@ def _on_path(connection: Connection) -> Iterator[None]:
 
 
 def lost(error: BaseException) -> DatabaseError:
-    """procrastinate's error about the database, as ours."""
+    """An error about the database, procrastinate's or ours, as the worker says it."""
     cause = error.__cause__ or error
     return DatabaseError(
-        f"the worker cannot work with the database: {cause}",
+        f"the worker has lost the database: {redact(' '.join(str(cause).split()))}",
         hint="Try again. A wave that was in progress is applied whole or not at all, and another "
         "worker takes it over.",
     )

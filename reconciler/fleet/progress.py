@@ -14,7 +14,7 @@ from reconciler.model.outcome import Refusal
 
 _JOBS: Final = """
 SELECT (args ->> 'wave')::int, status::text FROM reconcile_fleet.procrastinate_jobs
-WHERE queue_name = $1 AND args ->> 'plan_id' = $2 AND status IN ('todo', 'doing', 'failed')
+WHERE queue_name = $1 AND args ->> 'plan_id' = $2 AND status IN ('todo', 'doing')
 ORDER BY id"""
 
 
@@ -63,7 +63,9 @@ def _waves(
     settled = done | {one.target for one in refused}
     counts = dict.fromkeys(WaveCounts.model_fields, 0)
     for number, targets in enumerate(stored.waves, 1):
-        job = jobs.get(number)
+        job = jobs.get(number, "")
+        # Nobody will do it: it ended in a way that nobody noted, or the job was removed.
+        left = stored.state == "going" and number <= stored.deferred and job != "todo"
         if number == stored.stopped_in and not done.issuperset(targets):
             counts["failed"] += 1
         elif settled.issuperset(targets):
@@ -71,5 +73,5 @@ def _waves(
         elif job == "doing":
             counts["running"] += 1
         else:
-            counts["failed" if job == "failed" else "waiting"] += 1
+            counts["failed" if left else "waiting"] += 1
     return WaveCounts(**counts)

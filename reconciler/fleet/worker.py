@@ -84,7 +84,7 @@ class _Work:
                 begun = time.monotonic()
                 try:
                     await self._work()
-                    error: Exception = DatabaseError("the connection was lost", hint="Try again.")
+                    error: Exception = ConnectorException("the end of a job could not be noted")
                 except (ConnectorException, DatabaseError, OSError, psycopg.Error) as caught:
                     error = caught
                 if self.over.is_set():
@@ -98,6 +98,8 @@ class _Work:
     async def _work(self) -> None:
         from procrastinate.worker import Worker
 
+        # Says at once where there is no database, which a pool would wait for.
+        await asyncio.to_thread(self._look)
         app = jobs.app(self.database, self.concurrency + 3)
         self._learn(app)
         async with app.open_async():

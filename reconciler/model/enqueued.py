@@ -18,7 +18,8 @@ Course = Literal["going", "done", "stopped", "cancelled"]
 class WaveCounts(Noun):
     """How many waves of a plan are where.
 
-    failed  those in which it stopped; what is left of them waits to be resumed
+    failed  those in which it stopped, or whose job is gone; what is left of them waits to be
+            resumed
     """
 
     waiting: int = 0

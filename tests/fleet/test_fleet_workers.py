@@ -22,6 +22,8 @@ from tests.fleet.conftest import SILENT, Queued
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
+# RECONCILE_SOAK=1000 has fifty times five workers killed.
+SOAK = int(os.environ.get("RECONCILE_SOAK", "0"))
 RUNNING = """SELECT count(*) FROM pg_stat_activity WHERE application_name = 'w'
              AND wait_event_type = 'Lock'"""
 
@@ -48,7 +50,8 @@ def test_what_workers_do_is_what_an_apply_does(fleet: Queued) -> None:
     assert sorted(one.targets for one in revisions) == [1, 2, 2]
 
 
-def test_killed_at_random_moments_and_done_by_another(fleet: Queued) -> None:
+@pytest.mark.parametrize("_", range(max(1, SOAK // 20)))
+def test_killed_at_random_moments_and_done_by_another(fleet: Queued, _: int) -> None:
     undisturbed = fleet.another()
     undisturbed.apply(wave="1")
     fleet.enqueue(wave="1", canary="1")
@@ -250,3 +253,23 @@ def test_a_terminated_worker_finishes_its_wave(fleet: Queued) -> None:
 def test_a_server_that_cannot_be_reached(fleet: Queued) -> None:
     with pytest.raises(DatabaseError, match="cannot connect"):
         workers.work("host=/nonexistent dbname=x", silent=SILENT)
+
+
+def test_a_job_that_is_gone_is_missed(fleet: Queued) -> None:
+    fleet.enqueue(wave="2")
+    fleet.world.sql("TRUNCATE reconcile_fleet.procrastinate_jobs CASCADE")
+    status = fleet.status()
+    assert (status.course, status.waves.failed, status.exit_code) == ("going", 3, Exit.ERROR)
+    assert workers.resume(fleet.world.dsn, fleet.made.plan_id).jobs == 3
+    fleet.work()
+    fleet.whole(*fleet.ids)
+
+
+def test_what_ended_the_process_too_often_is_not_begun_again(fleet: Queued) -> None:
+    fleet.enqueue(wave="2")
+    fleet.world.sql("UPDATE reconcile_fleet.procrastinate_jobs SET attempts = 99 WHERE id = "
+                    "(SELECT min(id) FROM reconcile_fleet.procrastinate_jobs)")  # fmt: skip
+    said = fleet.work()
+    assert "wave 1 was begun 99 times, and never ended" in said[0]
+    assert fleet.done() == {}
+    assert fleet.status().exit_code == Exit.ERROR
