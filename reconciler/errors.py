@@ -69,6 +69,10 @@ class NotFoundError(ReconcilerError):
     """An unknown template, target, actor or address."""
 
 
+class NobodyLeftError(NotFoundError):
+    """Organisations were named, and what else was said rules out every one of them."""
+
+
 class RefusedError(ReconcilerError):
     """A request that the semantics forbid: own organisation, private or installed template."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,6 +18,8 @@ from reconciler.model.plan import EVERYWHERE, FORMAT_VERSION, Plan
 from reconciler.model.value import FROM_FILE
 
 STDIN: Final = "-"
+
+_Read = TypeVar("_Read")
 
 _MISTAKES_SHOWN: Final = 5
 _VALUE_VARIANTS: Final = frozenset({"bool", "int", "str", "Json", "Ref", "Digest"})
@@ -31,8 +33,13 @@ _UNEDITABLE: Final = (
 
 def dumps(plan: Plan) -> str:
     """The plan as JSON text; fields in the model's order, numbers with every digit."""
+    return text_of(plan.written())
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """What a plan file has in it as JSON text. Raises PlanFileError for what no file can hold."""
     try:
-        return pretty(plan.written()) + "\n"
+        return pretty(document) + "\n"
     except RecursionError as error:
         raise PlanFileError(
             "a value of this plan is nested deeper than a plan file can hold",
@@ -42,8 +49,19 @@ def dumps(plan: Plan) -> str:
 
 def loads(text: str) -> Plan:
     """Read a plan, and refuse one that is damaged, of another format, or changed by hand."""
-    content = _content(text)
-    _refuse_other_format(content)
+    return parsed(content(text))
+
+
+def parsed(content: Mapping[str, Any]) -> Plan:
+    """The plan that the JSON of a file amounts to; refused as in `loads`."""
+    if "format" in content:
+        raise PlanFileError(
+            "not a plan for one database: it has a section for each of several",
+            hint="Apply it with the file of the databases: reconcile apply FILE --databases FILE",
+        )
+    if "format_version" not in content:
+        raise PlanFileError("JSON, but not a plan: it has no format_version", hint=_REPLAN)
+    refuse_other_format(content, _MAJOR)
     if "plan_id" not in content:
         raise _misshapen(["plan_id: is missing"])
     try:
@@ -63,7 +81,12 @@ def loads(text: str) -> Plan:
 
 def save(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Write the plan to a file: all of it, or, whatever fails, nothing."""
-    content = dumps(plan).encode()
+    write(dumps(plan), path)
+
+
+def write(text: str, path: str | os.PathLike[str]) -> None:
+    """Write the text of a plan to a file: all of it, or, whatever fails, nothing."""
+    content = text.encode()
     # A link keeps pointing at the plan, instead of being replaced by it.
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
@@ -89,6 +112,11 @@ def save(plan: Plan, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Plan:
     """Read the plan in a file, or from the standard input for `-`."""
+    return read(path, loads)
+
+
+def read(path: str | os.PathLike[str], loads: Callable[[str], _Read]) -> _Read:
+    """What `loads` makes of the text in a file, or of the standard input for `-`."""
     name = "the standard input" if os.fspath(path) == STDIN else str(path)
     try:
         raw = sys.stdin.buffer.read() if os.fspath(path) == STDIN else Path(path).read_bytes()
@@ -146,9 +174,10 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _content(text: str) -> Mapping[str, Any]:
+def content(text: str) -> Mapping[str, Any]:
+    """The JSON of a plan file of any format, with its numbers as they were written."""
     try:
-        content = parse(text)
+        found = parse(text)
     except json.JSONDecodeError as error:
         # An open string is reported where it begins, everything else where it breaks.
         cut_off = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
@@ -158,17 +187,18 @@ def _content(text: str) -> Mapping[str, Any]:
         ) from error
     except ValueError as error:
         raise PlanFileError(f"not JSON that can be trusted: {error}", hint=_REPLAN) from error
-    if not isinstance(content, dict) or "format_version" not in content:
+    if not isinstance(found, dict):
         raise PlanFileError("JSON, but not a plan: it has no format_version", hint=_REPLAN)
-    return content
+    return found
 
 
-def _refuse_other_format(content: Mapping[str, Any]) -> None:
-    version = content["format_version"]
+def refuse_other_format(content: Mapping[str, Any], major: str) -> None:
+    """Raise PlanFileError for a format that only another release can read."""
+    version = content.get("format_version")
     text = version if isinstance(version, str) and not isinstance(version, Number) else ""
-    if text.partition(".")[0] != _MAJOR:
+    if text.partition(".")[0] != major:
         raise PlanFileError(
-            f'made in format {json.dumps(text)[:40]}, and this reconcile reads "{_MAJOR}.x"',
+            f'made in format {json.dumps(text)[:40]}, and this reconcile reads "{major}.x"',
             hint="Use the version of reconcile that made the plan, or make a new plan with this.",
         )
 

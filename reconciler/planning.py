@@ -40,6 +40,7 @@ def plan(
     refresh_only: bool = False,
     skip_conflicted: bool = False,
     kinds: Path | None = None,
+    databases: str | None = None,
 ) -> Plan:
     """What installing the template into the targets, or re-syncing them, would do.
 
@@ -58,22 +59,21 @@ def plan(
     `skip_conflicted` leaves targets with an unresolved conflict out of the plan, whole, so that it
     can be applied to the others: they are in its `left_behind`, with their conflicts.
 
+    `databases` is the file that names this database among others, where the plan is to be one
+    section of a plan for all of them (see `reconciler.shards`).
+
     Nothing is written; conflicts are in the plan, not raised.
     Raises NotFoundError, RefusedError, NotAuthorisedError, SchemaMismatchError, KindError...
     """
     selection, listed = target_list.read(targets)
-    if selection.empty:
-        raise NotFoundError(
-            "no target was named",
-            hint="Name at least one (--target ORG, --targets-from FILE), or say by what they are "
-            "chosen (--installed, --where CONDITION).",
-        )
+    refuse_nobody(selection)
     request = Request(
         template=template,
         **selection.model_dump(),
         actor=actor,
         name=name,
         kinds=str(kinds) if kinds else None,
+        databases=databases,
         mode="destroy" if destroy else "refresh" if refresh_only else "sync",
         drift=show_drift or refresh_only,
         prune=prune,
@@ -98,6 +98,16 @@ def plan(
             # Rows can be given away whatever has become of the template.
             only = request.model_copy(update={"mode": "release"})
             return _planned(connection, only, flags, listed)
+
+
+def refuse_nobody(selection: Selection) -> None:
+    """Raise NotFoundError where nothing says which organisations are meant."""
+    if selection.empty:
+        raise NotFoundError(
+            "no target was named",
+            hint="Name at least one (--target ORG, --targets-from FILE), or say by what they are "
+            "chosen (--installed, --where CONDITION).",
+        )
 
 
 def plan_undo(

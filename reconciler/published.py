@@ -32,12 +32,13 @@ def documents() -> dict[str, str]:
     # Whoever only looks for the directory needs neither pydantic nor the parser of predicates.
     from pydantic import TypeAdapter
 
-    from reconciler import planfile
+    from reconciler import planfile, shardfile
     from reconciler.kinds.declaration import Declaration
     from reconciler.model.enqueued import Queue
     from reconciler.model.event import Event
     from reconciler.model.outcome import Outcome
     from reconciler.model.revision import History
+    from reconciler.model.sharded import ShardedOutcome, ShardStatus
     from reconciler.model.status import Status
     from reconciler.model.why import Why
 
@@ -70,6 +71,16 @@ def documents() -> dict[str, str]:
         **Outcome.model_json_schema(mode="serialization"),
         "title": "The outcome of reconcile apply",
     }
+    sharded_outcome = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **ShardedOutcome.model_json_schema(mode="serialization"),
+        "title": "The outcome of reconcile apply --databases",
+    }
+    sharded_status = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TypeAdapter(list[ShardStatus]).json_schema(mode="serialization"),
+        "title": "The status of reconcile --databases",
+    }
     event = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **TypeAdapter(Event).json_schema(mode="serialization"),
@@ -92,6 +103,9 @@ def documents() -> dict[str, str]:
         "outcome.schema.json": _text(outcome),
         "event.schema.json": _text(event),
         "queue.schema.json": _text(queue),
+        "sharded-plan.schema.json": _text(shardfile.schema()),
+        "sharded-outcome.schema.json": _text(sharded_outcome),
+        "sharded-status.schema.json": _text(sharded_status),
     }
 
 

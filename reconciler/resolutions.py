@@ -11,7 +11,7 @@ No pattern means everything: kind and reason have to be named.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,7 +99,7 @@ def expand(
     """The resolutions, with those that the patterns mean in a plan made without them.
 
     A row that is named by itself is not meant. Raises ReconcilerError for a pattern that means no
-    row, and where two mean the same one.
+    row (of several databases it may mean rows of another), and where two mean the same one.
     """
     named = {one.address for one in known}
     found: dict[Address, Resolution] = {}
@@ -108,12 +108,8 @@ def expand(
     by_whom = {"chosen_by": plan.actor.label, "chosen_at": plan.created_at}
     for pattern in patterns:
         meant = {address for address, reason in told if pattern.fits(address, reason)} - named
-        if not meant:
-            raise ReconcilerError(
-                f"--{pattern.action} {pattern.typed!r} means no row of this plan",
-                hint=f"It means rows of kind {pattern.kind} that are {pattern.reason}; plan "
-                "without it to see which there are.",
-            )
+        if not meant and plan.request.databases is None:
+            raise _means_nothing(pattern)
         for address in meant:
             one = Resolution(
                 action=pattern.action,
@@ -130,6 +126,22 @@ def expand(
                     hint="Decide for one.",
                 )
     return tuple(sorted((*known, *found.values()), key=lambda one: one.address))
+
+
+def refuse_meaningless(flags: Flags, resolutions: Iterable[Resolution]) -> None:
+    """Raise ReconcilerError for a pattern that none of the resolutions comes from."""
+    used = {(one.action, one.pattern) for one in resolutions}
+    for pattern in parse(flags, "", "")[1]:
+        if (pattern.action, pattern.typed) not in used:
+            raise _means_nothing(pattern)
+
+
+def _means_nothing(pattern: Pattern) -> ReconcilerError:
+    return ReconcilerError(
+        f"--{pattern.action} {pattern.typed!r} means no row of this plan",
+        hint=f"It means rows of kind {pattern.kind} that are {pattern.reason}; plan "
+        "without it to see which there are.",
+    )
 
 
 def _address(action: Action, text: str) -> Address:

@@ -19,16 +19,13 @@ from reconciler.applier import allowed, ids
 from reconciler.applier.ids import Drawing
 from reconciler.applier.judged import guarded, holding, writing
 from reconciler.applier.refusals import (
-    different_database,
     gone_targets,
     in_conflict,
-    kinds_moved,
     lost_at_commit,
-    somebody_else,
 )
 from reconciler.database.connection import Batch, Connection, Question, Rows, ask, transaction
-from reconciler.database.opening import Opening, begin
-from reconciler.database.platform import Fixed, actor_of, authorising
+from reconciler.database.opening import Opening
+from reconciler.database.platform import Fixed
 from reconciler.differ.check import check
 from reconciler.errors import (
     LockedError,
@@ -136,10 +133,7 @@ class _Apply:
         whole = self.plan
         first = Batch()
         entered = self._enter(first)
-        opened = begin(first, self.kinds)
-        template = allowed.template(first, whole)
-        acting = first.ask(actor_of(whole.actor.user_id))
-        may = first.ask(authorising(whole.actor, self.targets))
+        enter = allowed.entry(first, whole, self.kinds)
         tell("locking", rows=len(self.targets))
         first.send(self.connection)
         applied, gone = entered()
@@ -151,25 +145,7 @@ class _Apply:
         plan = self.plan
         if gone := sorted(set(gone) & set(self.targets)):
             raise gone_targets(plan, gone)
-        opening = opened()
-        if opening.database != plan.database:
-            raise different_database(plan, opening.database)
-        if opening.shapes != plan.shapes:
-            raise kinds_moved(plan, opening.shapes)
-        template()
-        allowed.undone(self.connection, plan, self.kinds)
-        actor = acting()
-        # Whichever role applies an operator's plan, its rows name the author that was reviewed.
-        if plan.actor.mode == "operator":
-            actor = actor.model_copy(update={"label": plan.actor.label})
-        if actor != plan.actor:
-            raise somebody_else(plan, "actor")
-        if plan is whole:
-            may()
-        else:
-            # Whoever was done before is asked for no more.
-            ask(self.connection, authorising(plan.actor, self.targets))
-        allowed.heirs(self.connection, plan)
+        opening = enter(self.connection, plan)
         script = Script(plan, opening.kinds, self.now)
         self._first(script)
         moved, drawing = self._verify(script, opening)

@@ -9,10 +9,15 @@ from collections.abc import Callable
 from typing import Final
 
 from reconciler import planfile
-from reconciler.applier.refusals import somebody_else, stale_rows
-from reconciler.database.connection import Batch, Connection
-from reconciler.database.opening import Opening
-from reconciler.database.platform import Fixed
+from reconciler.applier.refusals import (
+    different_database,
+    kinds_moved,
+    somebody_else,
+    stale_rows,
+)
+from reconciler.database.connection import Batch, Connection, ask
+from reconciler.database.opening import Opening, begin
+from reconciler.database.platform import Fixed, actor_of, authorising
 from reconciler.database.templates import find_heirs, refuse, refuse_itself, template_of
 from reconciler.differ.invert import beyond
 from reconciler.errors import InvalidPlanError
@@ -33,6 +38,44 @@ _GONE: Final = (
 def gone(targets: list[str]) -> Fixed:
     """A question: which of the targets does the platform no longer have?"""
     return Fixed(_GONE, (targets,))
+
+
+def entry(batch: Batch, whole: Plan, kinds: Kinds) -> Callable[[Connection, Plan], Opening]:
+    """Raises what there is to say of a plan, or of what is left of it to do, before any row is
+    looked at: another database, migrated tables, a template or an actor that may not. Only reads.
+    """
+    opened = begin(batch, kinds)
+    may_be_installed = template(batch, whole)
+    acting = batch.ask(actor_of(whole.actor.user_id))
+    may = batch.ask(authorising(whole.actor, _targets(whole)))
+
+    def judge(connection: Connection, plan: Plan) -> Opening:
+        opening = opened()
+        if opening.database != plan.database:
+            raise different_database(plan, opening.database)
+        if opening.shapes != plan.shapes:
+            raise kinds_moved(plan, opening.shapes)
+        may_be_installed()
+        undone(connection, plan, kinds)
+        actor = acting()
+        # Whichever role applies an operator's plan, its rows name the author that was reviewed.
+        if plan.actor.mode == "operator":
+            actor = actor.model_copy(update={"label": plan.actor.label})
+        if actor != plan.actor:
+            raise somebody_else(plan, "actor")
+        if plan is whole:
+            may()
+        else:
+            # Whoever was done before is asked for no more.
+            ask(connection, authorising(plan.actor, _targets(plan)))
+        heirs(connection, plan)
+        return opening
+
+    return judge
+
+
+def _targets(plan: Plan) -> list[str]:
+    return [target.organization.id for target in plan.targets]
 
 
 def template(batch: Batch, plan: Plan) -> Callable[[], None]:

@@ -30,7 +30,7 @@ def different_database(plan: Plan, here: DatabaseIdentity) -> PlanFileError:
         f"the plan was made for the database {plan.database.name} (system "
         f"{plan.database.system_identifier}), and this is {here.name} (system "
         f"{here.system_identifier}); nothing was written",
-        hint="1. Apply it where it was made: check --database-url.\n"
+        hint=f"1. Apply it where it was made: check {plan.request.databases or '--database-url'}.\n"
         f"2. Or make a plan for this database: {again(plan)}",
     )
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
-from reconciler.cli import all_templates, options, planning, rolling, selecting, streams, watching
+from reconciler.cli import (
+    all_templates,
+    approving,
+    options,
+    planning,
+    rolling,
+    selecting,
+    sharded,
+    streams,
+    watching,
+)
 from reconciler.cli.session import Session
 from reconciler.errors import (
-    ConflictsError,
     Exit,
     ReconcilerError,
     StoppedError,
@@ -21,8 +29,6 @@ from reconciler.errors import (
 if TYPE_CHECKING:
     from reconciler.model.outcome import Outcome
     from reconciler.model.plan import Plan
-
-_APPROVAL = "yes"
 
 
 @click.command(context_settings=options.HELP)
@@ -43,6 +49,7 @@ _APPROVAL = "yes"
 @options.verbose
 @options.kinds
 @options.database_url
+@options.databases
 @options.no_color
 @options.debug
 @click.pass_obj
@@ -57,6 +64,7 @@ def apply(
     verbose: bool,
     kinds: Path | None,
     database: str,
+    databases: Path | None,
     **asked: Any,
 ) -> Exit:
     """Apply the saved plan in FILE, or plan TEMPLATE, show the plan, ask, and apply it.
@@ -67,6 +75,9 @@ def apply(
 
     With --wave or --canary it is applied in waves, each of them whole or not at all. A FILE that
     was applied in part is gone on with by applying it again.
+
+    With --databases it is applied in one database after the other, each by itself: nothing is
+    atomic across them.
 
     \b
     Exit codes:
@@ -98,6 +109,20 @@ def apply(
             hint="1. Have it reviewed: reconcile plan ... --out FILE, then reconcile apply FILE\n"
             "2. Or add -auto-approve.",
         )
+    if databases is not None:
+        return sharded.apply(
+            session,
+            databases,
+            plan_or_template if _is_file(plan_or_template) else None,
+            plan_or_template,
+            asked,
+            pace,
+            auto_approve=auto_approve,
+            lock_timeout=lock_timeout,
+            as_json=as_json,
+            verbose=verbose,
+            kinds=kinds,
+        )
     if asked["all_templates"]:
         return all_templates.apply(session, database, plan_or_template, asked)
     from reconciler import library, planfile
@@ -107,7 +132,7 @@ def apply(
     else:
         made = planning.make(database, plan_or_template, asked, kinds)
         kinds = Path(made.request.kinds) if made.request.kinds else None
-        _approve(made, session, auto_approve=auto_approve, verbose=verbose)
+        approving.approve(made, session, auto_approve=auto_approve, verbose=verbose)
     again = _again(plan_or_template, made, kinds)
     stays = rolling.staying(session, again, pace)
     try:
@@ -135,37 +160,6 @@ def _again(given: str | None, made: Plan, kinds: Path | None) -> str:
         return shlex.join(["reconcile", "apply", *made.request.command()[2:]])
     directory = ["--kinds", str(kinds)] if kinds else []
     return shlex.join(["reconcile", "apply", *directory, "FILE" if given == "-" else given])
-
-
-def _approve(made: Plan, session: Session, *, auto_approve: bool, verbose: bool) -> None:
-    """Show a new plan, and go on only with a person's consent, or where there is no need of it."""
-    from reconciler.render import render, words
-
-    text = render(
-        made,
-        "text",
-        color=streams.colored(sys.stderr, session),
-        width=streams.width(sys.stderr),
-        verbose=verbose,
-    )
-    streams.note(text)
-    if made.blocking:
-        raise ConflictsError(
-            words.blocked(made),
-            hint="Add a flag for each, as shown above.",
-            conflicts=made.blocking,
-        )
-    if made.empty or auto_approve:
-        return
-    streams.note("\nApply this plan?\n  Only 'yes' will be accepted to approve.\n\n  Answer: ")
-    answer = sys.stdin.readline() if sys.stdin is not None else ""
-    if answer.strip() != _APPROVAL:
-        # What is typed on a terminal ends its line itself; what is piped, or nothing, does not.
-        streams.note("\n")
-        raise ReconcilerError(
-            "the plan was not approved",
-            hint="Nothing was written. Without a terminal, use a saved plan or -auto-approve.",
-        )
 
 
 def _say(outcome: Outcome, *, as_json: bool) -> None:

@@ -91,6 +91,11 @@ def passwords(arguments: Iterable[str], environment: Mapping[str, str]) -> set[s
     return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
 
 
+def secrets_of(session: Session, arguments: Sequence[str] = ()) -> set[str]:
+    """The passwords that this run knows of."""
+    return passwords((*arguments, *session.conninfos), os.environ)
+
+
 def _say(
     message: str,
     hint: str,
@@ -99,7 +104,7 @@ def _say(
     session: Session,
     arguments: Sequence[str],
 ) -> None:
-    secrets = passwords(arguments, os.environ)
+    secrets = secrets_of(session, arguments)
     if session.debug:
         trace = "".join(traceback.format_exception(error))
         streams.note(escape.lines(redacted(trace, secrets)))

@@ -68,6 +68,13 @@ database_url = option(
     help="The database; without it RECONCILE_DATABASE_URL, DATABASE_URL, or libpq's own PG*"
     " variables, services and password file.",
 )
+databases = option(
+    "databases",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Instead of one database several, over which the targets are spread: TOML, [[database]]"
+    " with name and dsn.",
+)
 kinds = option(
     "kinds",
     type=click.Path(path_type=Path),

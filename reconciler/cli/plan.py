@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import all_templates, options, planning, streams
+from reconciler.cli import all_templates, options, planning, sharded, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @options.verbose
 @options.kinds
 @options.database_url
+@options.databases
 @options.asking
 @options.no_color
 @options.debug
@@ -50,6 +51,7 @@ def plan(
     verbose: bool,
     kinds: Path | None,
     database: str,
+    databases: Path | None,
     asking: bool,  # noqa: ARG001  accepted because pipelines pass it everywhere
     **asked: Any,
 ) -> Exit:
@@ -66,6 +68,18 @@ def plan(
     """
     format_ = options.format_of(format_, as_json)
     session.untouched = True
+    if databases is not None:
+        return sharded.plan(
+            session,
+            databases,
+            template,
+            asked,
+            out=out,
+            format_=format_,
+            verbose=verbose,
+            kinds=kinds,
+            detailed=detailed_exitcode,
+        )
     if asked["all_templates"]:
         planning.make_sense(template, asked)
         return all_templates.plan(

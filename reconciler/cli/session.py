@@ -19,6 +19,7 @@ class Session:
     own_codes   an error ends the run with its own exit code (`apply`), and not with 1
     untouched   nothing is written to the database, unless `done` says so
     done        what is written already, however the run ends
+    conninfos   connection strings that were read from a file: their passwords are never shown
     """
 
     debug: bool = field(default_factory=lambda: _asked("RECONCILE_DEBUG"))
@@ -26,3 +27,4 @@ class Session:
     own_codes: bool = False
     untouched: bool = False
     done: str = ""
+    conninfos: tuple[str, ...] = ()

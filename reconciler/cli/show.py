@@ -43,11 +43,11 @@ def show(
     """
     format_ = options.format_of(format_, as_json)
     session.untouched = True
-    from reconciler import planfile
+    from reconciler import shardfile
     from reconciler.cli.present import present
 
     if not _NUMBER.fullmatch(plan) or Path(plan).is_file():
-        present(planfile.load(plan), format_, session, kinds=kinds, verbose=verbose)
+        present(shardfile.load(plan), format_, session, kinds=kinds, verbose=verbose)
         return Exit.DONE
     from reconciler import library
     from reconciler.render import escape

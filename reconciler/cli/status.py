@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli import options, selecting, streams, watching
+from reconciler.cli import options, selecting, sharded, streams, watching
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -20,6 +20,7 @@ from reconciler.errors import Exit
 @options.option("verbose", is_flag=True, help="Every installation, also those that are up to date.")
 @options.kinds
 @options.database_url
+@options.databases
 @options.no_color
 @options.debug
 @click.pass_obj
@@ -31,6 +32,7 @@ def status(
     verbose: bool,
     kinds: Path | None,
     database: str,
+    databases: Path | None,
     **asked: Any,
 ) -> Exit:
     """Say how far installations are: of TEMPLATE, or of all templates.
@@ -49,6 +51,10 @@ def status(
     if asked["all_templates"]:
         selecting.no_template(template)
     session.untouched = True
+    if databases is not None:
+        return sharded.status(
+            session, databases, template, asked, as_json=as_json, verbose=verbose, kinds=kinds
+        )
     from reconciler import library
 
     with watching.waiting("Comparing"):

@@ -79,6 +79,7 @@ class Progress:
         self.begun = now()
         self.phase = ""
         self.wave = ""
+        self.database = ""
         self.targets = (0, 0)
         # Rows that are committed, of this wave, written in it, being written, and of all.
         self.done = self.of_wave = self.written = self.writing = self.total = 0
@@ -100,6 +101,9 @@ class Progress:
             case "wave_applied":
                 self.targets = (event.targets_done, event.targets_total)
                 self.done, self.of_wave, self.written, self.writing = event.rows_done, 0, 0, 0
+            case "database_started":
+                self.database = f"{event.database} ({event.number} of {event.databases})"
+                self.wave, self.phase, self.total = "", "", 0
             case "paused":
                 self.phase = f"a pause of {_time(event.seconds)}"
             case _:
@@ -108,7 +112,7 @@ class Progress:
     def line(self, now: float) -> str:
         """`Applying: wave 2 of 20, 500 of 10000 targets, 30000 of 600000 rows, ...`."""
         seconds = now - self.begun
-        parts = [self.wave] if self.wave else []
+        parts = [one for one in (self.database, self.wave) if one]
         if self.total:
             done = self.done + min(self.written, self.of_wave)
             parts.append(f"{self.targets[0]} of {self.targets[1]} targets")

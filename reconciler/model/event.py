@@ -97,6 +97,25 @@ class Paused(_Event):
     seconds: float
 
 
+class DatabaseStarted(_Event):
+    """Of several databases the next one begins, counted from 1: what follows is about it."""
+
+    event: Literal["database_started"] = "database_started"
+    database: str
+    number: int
+    databases: int
+
+
+class DatabaseApplied(_Event):
+    """All of it is applied in this database, or (`already_applied`, `nothing_to_do`) was before."""
+
+    event: Literal["database_applied"] = "database_applied"
+    database: str
+    number: int
+    databases: int
+    status: str
+
+
 class Said(_Event):
     """What is said to a person beside the result: a plan to approve, a warning, a hint."""
 
@@ -114,6 +133,15 @@ class Failed(_Event):
 
 
 Event = Annotated[
-    Phase | Started | WaveStarted | WaveApplied | TargetRefused | Paused | Said | Failed,
+    Phase
+    | Started
+    | WaveStarted
+    | WaveApplied
+    | TargetRefused
+    | Paused
+    | DatabaseStarted
+    | DatabaseApplied
+    | Said
+    | Failed,
     Field(discriminator="event"),
 ]

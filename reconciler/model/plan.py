@@ -79,6 +79,7 @@ class Request(Noun):
     skip_conflicted  leave targets with conflicts out, and go on with the others
     moved      what got another name in the template, and the file that says so
     kinds      the directory of kinds of one's own, as it was named
+    databases  the file of databases, where this one is one of several (see `ShardedPlan`)
     """
 
     template: str
@@ -90,6 +91,7 @@ class Request(Noun):
     actor: str | None = None
     name: str | None = None
     kinds: str | None = None
+    databases: str | None = None
     mode: Mode = "sync"
     revision: int | None = None
     prune: bool = False
@@ -122,6 +124,7 @@ class Request(Noun):
         words += ["--as", self.actor] if self.actor else []
         words += ["--name", self.name] if self.name else []
         words += ["--kinds", self.kinds] if self.kinds else []
+        words += ["--databases", self.databases] if self.databases else []
         flags = dict.fromkeys(tuple(resolution.flag()) for resolution in self.resolutions)
         return [*words, *(word for flag in flags for word in flag)]
 

@@ -14,7 +14,7 @@ import psycopg
 from reconciler.database.catalog import inspect
 from reconciler.database.connection import Connection, run
 from reconciler.database.installations import identified
-from reconciler.errors import NotFoundError, ReconcilerError
+from reconciler.errors import NobodyLeftError, NotFoundError, ReconcilerError
 from reconciler.model.plan import Plan, Request
 from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Template
@@ -158,7 +158,7 @@ def _somebody(selection: Selection, listed: Listed, found: list[str]) -> list[st
             *([f"--where {selection.where!r}"] if selection.where is not None else []),
             *(["--exclude"] if selection.exclude else []),
         ]
-        raise NotFoundError(
+        raise NobodyLeftError(
             f"nobody is left of the {number} organisation{'s' * (number > 1)} that "
             f"{'are' if number > 1 else 'is'} named: {' and '.join(reasons)} "
             f"rule{'s' * (len(reasons) == 1)} out every one",

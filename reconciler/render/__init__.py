@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 if TYPE_CHECKING:
     from reconciler.model.plan import Plan
+    from reconciler.model.sharded import ShardedPlan
 
 Format = Literal["text", "markdown", "json"]
 DEFAULT_WIDTH: Final = 100
 
 
 def render(
-    plan: Plan,
+    plan: Plan | ShardedPlan,
     format: Format,  # noqa: A002  the word that the command line uses
     *,
     color: bool = False,
@@ -23,6 +24,12 @@ def render(
 
     color and width matter to `text` only. verbose shows every value in full.
     """
+    from reconciler.model.plan import Plan
+
+    if not isinstance(plan, Plan):
+        from reconciler.render import sharded
+
+        return sharded.render(plan, format, color=color, width=width, verbose=verbose)
     # Each format is imported when it is asked for, so that one costs nothing to another.
     match format:
         case "text":

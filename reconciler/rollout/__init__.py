@@ -37,17 +37,26 @@ def roll_out(
     database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
 ) -> Outcome:
     """Apply a plan at this pace; see `library.apply` for what it means and raises."""
+    return roll_out_one(database, plan, kinds, pace, lock_timeout)[0]
+
+
+def roll_out_one(
+    database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
+) -> tuple[Outcome, bool]:
+    """The same of one of several plans; says whether it was interrupted at its COMMIT, for then
+    nothing is to follow.
+    """
     if not pace.at_once:
-        return _Rollout(database, plan, kinds, pace, lock_timeout).outcome()
+        return _Rollout(database, plan, kinds, pace, lock_timeout).outcome(), False
     refuse_too_large(plan, pace)
     begun, tally = time.monotonic(), None
     if watched():
         tally = Tally(plan, (), set(), 1)
         tally.begin(tally.left)
-    done, _ = apply_part(database, plan, kinds, lock_timeout, plan.plan_id)
+    done, interrupted = apply_part(database, plan, kinds, lock_timeout, plan.plan_id)
     if tally is not None:
         tally.end(done, time.monotonic() - begun)
-    return done
+    return done, interrupted
 
 
 def refuse_too_large(plan: Plan, pace: Pace) -> None:

@@ -1,0 +1,30 @@
+"""What an apply would be refused for before it looks at rows, asked without writing."""
+
+from __future__ import annotations
+
+from reconciler.applier import allowed
+from reconciler.applier.refusals import different_database
+from reconciler.database.connection import Batch, Connection, transaction
+from reconciler.database.opening import open_ledger
+from reconciler.kinds import Kinds
+from reconciler.ledger import history
+from reconciler.model.plan import Plan
+
+
+def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
+    """Raise what an apply of the plan would raise here and now, but for what only rows can tell.
+
+    Of what was applied already, nothing more is asked than that this is the database.
+    """
+    with transaction(connection, read_only=True):
+        here = open_ledger(connection)
+        if here != plan.database:
+            raise different_database(plan, here)
+        rows = history.applied(connection, plan.plan_id, plan.plan_id)
+        done = {target for *_, targets in rows for target in targets}
+        left = plan.for_targets({one.organization.id for one in plan.targets} - done)
+        if not left.empty:
+            batch = Batch()
+            enter = allowed.entry(batch, left, kinds)
+            batch.send(connection)
+            enter(connection, left)
