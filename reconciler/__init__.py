@@ -12,6 +12,7 @@ and exactly that Plan becomes one transaction:
     rollout/   a plan in waves                        progress  who watches, and telling them
     library    the calls below                        past      those that look back
     insight    those that look at the present
+    shards/    the same for several databases
     demo/      the story of `make demo`
 
 Names are imported when they are first used, so that `import reconciler` costs nothing.

@@ -9,5 +9,6 @@ pytest_plugins = [
     "tests.fixtures.settlers",
     "tests.fixtures.cut",
     "tests.fixtures.golden",
+    "tests.fixtures.spread",
     "tests.fixtures.embedded",
 ]

@@ -18,7 +18,7 @@ from reconciler.errors import (
     ReconcilerError,
     RefusedError,
 )
-from tests.shards.conftest import PASSWORD, Spread, became
+from tests.fixtures.spread import PASSWORD, Spread, became
 
 NOWHERE = "host=127.0.0.1 port=1 user=x dbname=x"
 

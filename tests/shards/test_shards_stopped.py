@@ -14,8 +14,8 @@ from reconciler import shardfile
 from reconciler.cli import main
 from reconciler.errors import StoppedError
 from tests.fixtures.cut import between_statements, in_a_child
+from tests.fixtures.spread import Spread, became
 from tests.fixtures.world import World
-from tests.shards.conftest import Spread, became
 
 WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 

@@ -14,7 +14,7 @@ from reconciler import Selection, planfile, published, shardfile, shards
 from reconciler.cli import main
 from reconciler.errors import PlanFileError
 from reconciler.model.sharded import ShardedPlan
-from tests.shards.conftest import PASSWORD, Spread, became
+from tests.fixtures.spread import PASSWORD, Spread, became
 
 
 def valid(name: str, text: str) -> object:
