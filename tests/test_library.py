@@ -277,7 +277,7 @@ def test_the_ledger_tells_what_was_applied(world: World) -> None:
     revision += " actor_user_id, database_role = current_user, counts FROM reconcile.revision"
     ((number, plan_id, text, *rest),) = world.sql(revision)
     assert (number, plan_id) == (outcome.revision, plan.plan_id)
-    assert text == canonical(plan.model_dump())
+    assert text == canonical(plan.written())
     assert Plan.model_validate(parse(text)) == plan
     assert rest == ["agent_pf", plan.fingerprint, "member", "user_ana", True, outcome.counts]
     targets = world.sql("SELECT organization_id, revision FROM reconcile.target ORDER BY 1")

@@ -21,7 +21,8 @@ SELECT r.id, r.plan_id, to_char(r.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"H
        r.mode, r.installs, r.undoes,
        ARRAY(SELECT u.id FROM reconcile.revision u WHERE u.undoes = r.id ORDER BY u.id),
        ARRAY(SELECT u.id FROM reconcile.revision u
-             WHERE u.undoes = r.id AND cardinality(u.targets) < cardinality(r.targets)
+             WHERE u.undoes = r.id AND NOT r.targets <@ ARRAY(
+                 SELECT unnest(w.targets) FROM reconcile.revision w WHERE w.undoes = r.id)
              ORDER BY u.id),
        r.template_agent_id, r.template_name, r.template_organization_id,
        r.template_organization_slug, r.actor_mode, r.actor_user_id, r.actor_label,

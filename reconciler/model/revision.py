@@ -23,7 +23,7 @@ class Revision(Noun):
     what           install (the template was new to a target at least), sync, uninstall, release,
                    or undo of the revision `undoes`
     undone_by      the revisions that undid this one, if any; `partly_undone_by` are those of them
-                   that did so in some of its targets only
+                   that did so in some of its targets only, where others are left
     template_...   as they were called then
     actor          in whose name; its label is the e-mail address, or what an operator was known by
     database_role  which role of the database applied it

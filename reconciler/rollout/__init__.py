@@ -46,9 +46,9 @@ def roll_out_one(
     """The same of one of several plans; says whether it was interrupted at its COMMIT, for then
     nothing is to follow.
     """
+    refuse_too_large(plan, pace)
     if not pace.at_once:
         return _Rollout(database, plan, kinds, pace, lock_timeout).outcome(), False
-    refuse_too_large(plan, pace)
     begun, tally = time.monotonic(), None
     if watched():
         tally = Tally(plan, (), set(), 1)
@@ -61,7 +61,8 @@ def roll_out_one(
 
 def refuse_too_large(plan: Plan, pace: Pace) -> None:
     """Raise RefusedError for more rows than are changed in one transaction unasked."""
-    if pace.at_once and plan.rows > MOST_ROWS:
+    # A canary, or leave to fail, says nothing of how large the rest may be.
+    if pace.wave is None and plan.rows > MOST_ROWS:
         raise RefusedError(
             f"the plan changes {plan.rows} rows in {len(plan.changed)} targets: more than "
             f"{MOST_ROWS} are not changed in one transaction unasked; nothing was written",

@@ -13,6 +13,7 @@ from reconciler.errors import ReconcilerError
 MOST_ROWS: Final = 1_000_000
 
 _PAUSE: Final = re.compile(r"([0-9]+) ?(ms|s|min|h|d)")
+_WEEK: Final = 7 * 86400
 _SECONDS: Final = {"ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -57,6 +58,11 @@ class Pace:
         """Read what was typed. Raises ReconcilerError for what makes no sense."""
         if _PAUSE.fullmatch(pause) is None:
             raise ReconcilerError(f"{pause!r} is no time", hint="Write 500ms, 10s or 2min.")
+        if _seconds(pause) > _WEEK:
+            raise ReconcilerError(
+                f"{pause} is longer than a week, and a plan hardly fits for so long",
+                hint="Apply one wave, and later the same file again: it goes on.",
+            )
         if max_failures < 0:
             raise ReconcilerError(
                 f"{max_failures} is no number of targets that may be refused",
@@ -72,8 +78,7 @@ class Pace:
     @property
     def seconds(self) -> float:
         """The pause."""
-        found = _PAUSE.fullmatch(self.pause)
-        return int(found[1]) * _SECONDS[found[2]] if found else 0
+        return _seconds(self.pause)
 
     @property
     def at_once(self) -> bool:
@@ -95,3 +100,8 @@ class Pace:
         found += ["--canary", str(self.canary)] if self.canary else []
         found += ["--max-failures", str(self.max_failures)] if self.max_failures else []
         return [*found, *(["--pause", self.pause] if self.seconds else [])]
+
+
+def _seconds(pause: str) -> float:
+    found = _PAUSE.fullmatch(pause)
+    return int(found[1]) * _SECONDS[found[2]] if found else 0
