@@ -44,11 +44,14 @@ SELECT n.nspname, c.relname, i.relname, x.indisprimary, pg_get_expr(x.indpred, x
        ARRAY(SELECT pg_get_indexdef(x.indexrelid, position::int, false)
              FROM generate_series(1, x.indnkeyatts) AS position),
        -- PostgreSQL 14 does not have this column yet.
-       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false)
+       coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::boolean, false),
+       x.indisvalid AND (c.relkind = 'p'
+                         OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid))
 FROM unnest($1::text[], $2::text[]) AS wanted (db_schema, name)
 JOIN pg_namespace n ON n.nspname = wanted.db_schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
-JOIN pg_index x ON x.indrelid = c.oid AND x.indisunique AND x.indisvalid
+-- One that could not be built to its end holds off new rows all the same.
+JOIN pg_index x ON x.indrelid = c.oid AND x.indisunique AND x.indisready
 JOIN pg_class i ON i.oid = x.indexrelid
 ORDER BY 1, 2, 3
 """
@@ -83,7 +86,7 @@ def _catalog(answers: Sequence[Rows]) -> Catalog:
             sequence=sequence,
             always=always,
         )
-    for schema, table, name, primary, predicate, expressions, nulls_equal in indexes:
+    for schema, table, name, primary, predicate, expressions, nulls_equal, whole in indexes:
         known = catalog[schema, table]
         index = UniqueIndex(
             name=name,
@@ -91,6 +94,7 @@ def _catalog(answers: Sequence[Rows]) -> Catalog:
             predicate=predicate,
             primary=primary,
             nulls_equal=nulls_equal,
+            whole=whole,
         )
         catalog[schema, table] = known.model_copy(update={"unique": (*known.unique, index)})
     return catalog

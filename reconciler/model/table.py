@@ -34,7 +34,9 @@ class TableColumn(Noun):
 class UniqueIndex(Noun):
     """A unique index: the text of each column or expression, and of its predicate.
 
-    `nulls_equal` says that two NULLs count as the same value (NULLS NOT DISTINCT).
+    nulls_equal  two NULLs count as the same value (NULLS NOT DISTINCT)
+    whole        it speaks of all rows that are read as the table's: it was built to its end, and no
+                 other table inherits from this one
     """
 
     name: str
@@ -42,6 +44,7 @@ class UniqueIndex(Noun):
     predicate: str | None
     primary: bool
     nulls_equal: bool = False
+    whole: bool = True
 
 
 class Table(Noun):

@@ -53,7 +53,7 @@ def one_a_key(
     # Rows without a key have no address.
     live = {*_conditions(kind.live, kind.where), *map(_present, fixed)}
     return any(
-        _columns(index) <= fixed and set(_conditions(index.predicate)) <= live
+        index.whole and _columns(index) <= fixed and set(_conditions(index.predicate)) <= live
         for index in unique[kind.name]
     )
 
@@ -64,7 +64,8 @@ def holds_off(kind: Kind, index: UniqueIndex) -> bool:
     """
     columns = _columns(index)
     return (
-        kind.parent is None
+        index.whole
+        and kind.parent is None
         and _key(kind) <= columns
         and "" not in columns
         and set(_conditions(kind.live, kind.where)) <= set(_conditions(index.predicate))
