@@ -12,7 +12,7 @@ from reconciler.kinds import Kinds
 from reconciler.kinds.order import key_width, parent_of
 from reconciler.model.address import Address
 from reconciler.model.kind import Kind
-from reconciler.model.plan import Moved
+from reconciler.model.request import Moved
 
 _SHAPE = 'Each rename is a table: [[moved]], from = "entity_type.old", to = "entity_type.new".'
 

@@ -12,7 +12,8 @@ from reconciler import moved as renames
 from reconciler import resolutions as resolving
 from reconciler.database.connection import Connection, Database, session
 from reconciler.errors import NotFoundError, ReconcilerError, RefusedError, SchemaMismatchError
-from reconciler.model.plan import Plan, Request
+from reconciler.model.plan import Plan
+from reconciler.model.request import Request
 from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Snapshot
 from reconciler.progress import tell

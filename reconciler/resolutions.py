@@ -18,7 +18,8 @@ from typing import Final
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address
 from reconciler.model.note import Action
-from reconciler.model.plan import Plan, Resolution
+from reconciler.model.plan import Plan
+from reconciler.model.request import Resolution
 
 Flags = Mapping[Action, Sequence[str]]
 

@@ -19,7 +19,8 @@ from reconciler.errors import (
 from reconciler.kinds.mint import mint
 from reconciler.model.address import Address
 from reconciler.model.change import Adopt, Create, FieldChange
-from reconciler.model.plan import Plan, Resolution
+from reconciler.model.plan import Plan
+from reconciler.model.request import Resolution
 from reconciler.model.value import Json
 from tests.fixtures.world import TRACKED, World, notes
 

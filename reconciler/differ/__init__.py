@@ -29,7 +29,8 @@ from reconciler.errors import NotFoundError
 from reconciler.kinds import Kinds
 from reconciler.model.change import Move
 from reconciler.model.conflict import Conflict
-from reconciler.model.plan import LeftBehind, Plan, Request
+from reconciler.model.plan import LeftBehind, Plan
+from reconciler.model.request import Request
 from reconciler.model.snapshot import Actor, Snapshot
 from reconciler.version import __version__
 

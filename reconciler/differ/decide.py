@@ -13,7 +13,7 @@ from reconciler.kinds import Kinds
 from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
 from reconciler.model.kind import Column, Kind
-from reconciler.model.plan import Resolution
+from reconciler.model.request import Resolution
 from reconciler.model.snapshot import Row, Snapshot, State
 from reconciler.model.value import Ref
 from reconciler.schedule import problem

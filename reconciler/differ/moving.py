@@ -14,7 +14,7 @@ from reconciler.errors import RefusedError
 from reconciler.model.address import Address
 from reconciler.model.change import Move
 from reconciler.model.kind import Kind
-from reconciler.model.plan import Moved, Resolution
+from reconciler.model.request import Moved, Resolution
 from reconciler.model.snapshot import Snapshot, State
 
 # By the new name and the organisation: the old name.

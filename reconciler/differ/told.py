@@ -12,7 +12,7 @@ from reconciler.model.change import Change, FieldChange, Release, Retire
 from reconciler.model.conflict import Ambiguous, Conflict, InUse
 from reconciler.model.kind import Kind
 from reconciler.model.note import DeletedByTenant, NeedlessFlag, Note, Skipped
-from reconciler.model.plan import Resolution
+from reconciler.model.request import Resolution
 from reconciler.model.snapshot import Snapshot, State
 from reconciler.model.value import Values
 

@@ -16,7 +16,8 @@ from reconciler.database.opening import Opening, open_database
 from reconciler.database.platform import find_targets
 from reconciler.database.templates import find_applied
 from reconciler.errors import NotFoundError
-from reconciler.model.plan import Plan, Request
+from reconciler.model.plan import Plan
+from reconciler.model.request import Request
 from reconciler.model.snapshot import Actor, Organization, Snapshot, Target, Template
 from reconciler.model.status import Availability
 from reconciler.sql.asking import Asking, asking

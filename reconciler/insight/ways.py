@@ -9,7 +9,7 @@ from reconciler.differ.ownership import Ownership
 from reconciler.insight.facts import Facts
 from reconciler.insight.looking import availability
 from reconciler.model.change import Change, Create
-from reconciler.model.plan import Request
+from reconciler.model.request import Request
 from reconciler.model.why import Planned, WayOut
 from reconciler.render import escape, notes, reasons, summaries, words
 from reconciler.render.causes import conflict_groups

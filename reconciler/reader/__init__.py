@@ -21,7 +21,8 @@ from reconciler.database.templates import (
 )
 from reconciler.differ.renaming import Renaming
 from reconciler.kinds import Kinds
-from reconciler.model.plan import Plan, Request
+from reconciler.model.plan import Plan
+from reconciler.model.request import Request
 from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
 from reconciler.progress import tell
 from reconciler.queries import inside

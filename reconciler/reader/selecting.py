@@ -15,7 +15,8 @@ from reconciler.database.catalog import inspect
 from reconciler.database.connection import Connection, run
 from reconciler.database.installations import identified
 from reconciler.errors import NobodyLeftError, NotFoundError, ReconcilerError
-from reconciler.model.plan import Plan, Request
+from reconciler.model.plan import Plan
+from reconciler.model.request import Request
 from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Template
 from reconciler.reader.owned import count_owned

@@ -32,7 +32,8 @@ from reconciler.model.note import (
     Orphaned,
     Released,
 )
-from reconciler.model.plan import Plan, Request
+from reconciler.model.plan import Plan
+from reconciler.model.request import Request
 from reconciler.render import escape
 from reconciler.render.causes import conflict_groups, left_behind_groups
 from reconciler.render.outline import distinct, note_groups

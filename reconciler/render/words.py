@@ -14,7 +14,8 @@ from typing import Final
 
 from reconciler.model.address import Address
 from reconciler.model.change import Change
-from reconciler.model.plan import Counts, Plan, Request
+from reconciler.model.plan import Counts, Plan
+from reconciler.model.request import Request
 from reconciler.model.snapshot import Target
 from reconciler.render import escape, layout
 from reconciler.render.outline import Names, is_fleet

@@ -12,7 +12,8 @@ from reconciler.differ import diff
 from reconciler.model.address import Address
 from reconciler.model.canonical import canonical, parse
 from reconciler.model.kind import Column, Kind
-from reconciler.model.plan import Plan, Request, Resolution
+from reconciler.model.plan import Plan
+from reconciler.model.request import Request, Resolution
 from reconciler.model.snapshot import (
     Actor,
     DatabaseIdentity,

@@ -7,7 +7,8 @@ from reconciler.model.canonical import canonical
 from reconciler.model.change import Change, Move, Release, Restore, Retire
 from reconciler.model.conflict import Conflict, InUse, Irreversible, TouchedSince
 from reconciler.model.note import DanglingOwner, LikelyRename, Note
-from reconciler.model.plan import Drift, Plan, Resolution
+from reconciler.model.plan import Drift, Plan
+from reconciler.model.request import Resolution
 from reconciler.model.snapshot import RowOwner
 from reconciler.model.value import Json
 from tests.fixtures.plans import ACME, description, plan

@@ -11,7 +11,8 @@ from reconciler.model.address import Address
 from reconciler.model.change import Change, FieldChange
 from reconciler.model.conflict import InUse, MissingReference
 from reconciler.model.note import Action, DeletedByTenant, Held, KeptEdit, Orphaned
-from reconciler.model.plan import Plan, Resolution
+from reconciler.model.plan import Plan
+from reconciler.model.request import Resolution
 from reconciler.model.value import Ref
 from reconciler.render import Format, render
 from tests.fixtures import lifecycle, plans
