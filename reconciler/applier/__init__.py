@@ -125,6 +125,7 @@ class _Apply:
         self.reviewed = plan.plan_id
         self.targets = [target.organization.id for target in plan.targets]
         self.now: datetime
+        self.last: dict[str, int | None]
         self.transaction_id: str | None = None
         self.done: Outcome
         self.scope = Scope.of(kinds, frozenset(self.targets))
@@ -147,6 +148,11 @@ class _Apply:
             raise gone_targets(plan, gone)
         opening = enter(self.connection, plan)
         script = Script(plan, opening.kinds, self.now)
+        script.since = {
+            target.organization.id: target.revision or 0
+            for target in plan.targets
+            if target.revision != self.last.get(target.organization.id)
+        }
         self._first(script)
         moved, drawing = self._verify(script, opening)
         counts = _counts(plan)
@@ -179,7 +185,7 @@ class _Apply:
         def applied() -> tuple[Rows, list[str]]:
             self.now = settings()
             enter()
-            lock()
+            self.last = dict(lock()[0])
             found = find()[0]
             return found, [one for (one,) in gone()]
 

@@ -9,8 +9,8 @@ from reconciler.database.connection import Question, Rows
 from reconciler.errors import StalePlanError
 from reconciler.model.plan import Plan
 from reconciler.sql.guard import Scope
-from reconciler.sql.statements import Check
 from reconciler.sql.tree import Statement
+from reconciler.sql.verify import Check
 
 
 def guarded(scope: Scope, statements: Sequence[Statement]) -> Question[Sequence[Rows]]:

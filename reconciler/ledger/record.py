@@ -21,7 +21,7 @@ _ENTER: Final = _parsed(
     "ON CONFLICT (organization_id) DO NOTHING"
 )
 _LOCK: Final = _parsed(
-    "SELECT t.organization_id FROM reconcile.target AS t "
+    "SELECT t.organization_id, t.revision FROM reconcile.target AS t "
     "WHERE t.organization_id = ANY( $1::text[]) ORDER BY t.organization_id FOR UPDATE"
 )
 _FIND: Final = _parsed(
@@ -56,7 +56,9 @@ def enter(targets: list[str]) -> Statement:
 
 
 def lock(targets: list[str]) -> Statement:
-    """Lock the targets in the order of their ids, so that two applies take turns."""
+    """Lock the targets in the order of their ids, so that two applies take turns; gives the last
+    revision of each, by its id.
+    """
     return Statement("lock the targets", _LOCK, (targets,), len(targets))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
@@ -24,29 +23,10 @@ from reconciler.sql.remember import place, remembered
 from reconciler.sql.revive import lock_retired, not_retired, retire, revive
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
-from reconciler.sql.verify import lock, present, stale
+from reconciler.sql.verify import Check, lock, placed_since, present, stale
 from reconciler.sql.write import Writer
 
 _Variant = TypeVar("_Variant")
-
-
-@dataclass(frozen=True)
-class Check:
-    """A statement that must find nothing, and the changes that its numbers speak of.
-
-    `wrong` says what is the matter with what it finds; {} is where the statement itself tells
-    which columns differ, or tells nothing because the row is gone.
-    """
-
-    statement: Statement
-    changes: tuple[AnyChange, ...]
-    wrong: str
-
-    def says(self, told: Sequence[str | None]) -> str:
-        """What is wrong with one of the rows found."""
-        if not told:
-            return self.wrong
-        return self.wrong.format(told[0]) if told[0] else "is gone: it was deleted or retired"
 
 
 class Script:
@@ -58,12 +38,14 @@ class Script:
 
     now    when it runs: what is scheduled runs next after that
     drawn  ids of new rows that must know their own, by kind; they are drawn after the checks
+    since  targets that were written to after the plan was made, with the last revision that it saw
     """
 
     def __init__(self, plan: Plan, kinds: tuple[Kind, ...], now: datetime) -> None:
         self.plan = plan
         self.kinds = kinds
         self.drawn: Mapping[str, Sequence[str]] = {}
+        self.since: Mapping[str, int] = {}
         self.sources = Sources(kinds, plan.shapes)
         self._made: dict[Address, frozenset[str]] = {}
         for change in plan.changes:
@@ -166,6 +148,14 @@ class Script:
         for creates, updates in self._groups():
             if creates.changes:
                 found.append(Check(present(creates), creates.changes, "exists by now"))
+            if (again := _within(creates, lambda _: self.since)).changes:
+                found.append(
+                    Check(
+                        placed_since(again, self.since, ours[1]),
+                        again.changes,
+                        "was placed by revision {} after the plan was made",
+                    )
+                )
             if updates.changes:
                 differs = "changed after the plan was made ({})"
                 found.append(Check(stale(updates, *ours), updates.changes, differs))
@@ -203,14 +193,13 @@ class Script:
         self, changes: Contents, address: Callable[[AnyChange], Address | None]
     ) -> Contents:
         """The changes that hang on a row, in the targets where the plan does not make that row."""
-        left = []
-        for change in changes.changes:
+
+        def left(change: AnyChange) -> frozenset[str]:
             wanted = address(change)
             made = self._made.get(wanted, frozenset()) if wanted else frozenset(change.targets)
-            targets = tuple(target for target in change.targets if target not in made)
-            if targets:
-                left.append(change.model_copy(update={"targets": targets, "ids": ()}))
-        return Contents(changes.kind, tuple(left), self.sources)
+            return frozenset(change.targets) - made
+
+        return _within(changes, left)
 
     def writes(self) -> list[Statement]:
         """All rows first, then the references that had to wait for them."""
@@ -298,3 +287,13 @@ def _writing(updates: Contents) -> Contents:
         if isinstance(change, Adopt | Release) or (not isinstance(change, Create) and change.fields)
     )
     return Contents(updates.kind, writing, updates.sources)
+
+
+def _within(changes: Contents, targets: Callable[[AnyChange], Collection[str]]) -> Contents:
+    """The changes in some of their targets, to be asked about."""
+    found = []
+    for change in changes.changes:
+        wanted = targets(change)
+        if left := tuple(target for target in change.targets if target in wanted):
+            found.append(change.model_copy(update={"targets": left, "ids": ()}))
+    return Contents(changes.kind, tuple(found), changes.sources)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from reconciler.model.canonical import canonical
@@ -20,6 +23,7 @@ from reconciler.sql.tree import (
     column,
     differs,
     equal,
+    inner,
     is_null,
     is_ours,
     left,
@@ -29,7 +33,27 @@ from reconciler.sql.tree import (
     rows_of,
     same,
     table,
+    unnest,
 )
+
+
+@dataclass(frozen=True)
+class Check:
+    """A statement that must find nothing, and the changes that its numbers speak of.
+
+    `wrong` says what is the matter with what it finds; {} is where the statement itself tells
+    which columns differ, or tells nothing because the row is gone.
+    """
+
+    statement: Statement
+    changes: tuple[AnyChange, ...]
+    wrong: str
+
+    def says(self, told: Sequence[str | None]) -> str:
+        """What is wrong with one of the rows found."""
+        if not told:
+            return self.wrong
+        return self.wrong.format(told[0]) if told[0] else "is gone: it was deleted or retired"
 
 
 def present(creates: Contents) -> Statement:
@@ -43,6 +67,43 @@ def present(creates: Contents) -> Statement:
     )
     return Statement(
         f"check that {creates.kind.name} rows are still absent",
+        as_cte(tree, contents),
+        asked.taken(),
+    )
+
+
+def placed_since(creates: Contents, since: Mapping[str, int], organization: str) -> Statement:
+    """organisation, number of the content, revision: what the template has placed there after the
+    plan was made, whatever has become of it. `since` are the revisions that the plan saw.
+    """
+    asked = Parameters()
+    contents = creates.select(asked, {})
+    placed, seen = table("reconcile", "placement", "l"), column("s", "organization_id")
+    targets = (
+        ("organization_id", asked.add(list(since), "text[]")),
+        ("revision", asked.add(list(since.values()), "bigint[]")),
+    )
+    keys = [at_place(column("c", key)) for key in creates.sources.key_names(creates.kind)]
+    there = (
+        equal(column("l", "organization_id"), column("p", "organization_id")),
+        equal(column("l", "kind"), asked.add(creates.kind.name, "text")),
+        equal(column("l", "key"), array(keys)),
+        equal(column("l", "template_organization_id"), asked.add(organization, "text")),
+        exp.GT(this=column("l", "revision"), expression=column("s", "revision")),
+    )
+    tree = (
+        creates.placed(asked)
+        .select(
+            column("p", "organization_id"),
+            column("c", "content"),
+            as_text(column("l", "revision")),
+            copy=False,
+        )
+        .join(inner(unnest("s", targets), equal(seen, column("p", "organization_id"))), copy=False)
+        .join(inner(placed, all_of(there)), copy=False)
+    )
+    return Statement(
+        f"check that {creates.kind.name} rows were not placed since",
         as_cte(tree, contents),
         asked.taken(),
     )
