@@ -1,7 +1,8 @@
 """Plan -> Outcome, in one transaction: the only room that writes.
 
-time-outs -> lock the targets -> applied already? -> who may -> does it fit -> lock the rows
--> still as planned? -> ids -> revision -> rows -> links -> counts -> ledger -> commit
+which database? -> time-outs -> lock the targets -> applied already? -> who may -> does it fit
+-> lock the rows -> still as planned? -> ids -> revision -> rows -> links -> counts -> ledger
+-> commit
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Final
 
 from psycopg import errors as pg
@@ -19,13 +19,14 @@ from reconciler.applier import allowed, ids
 from reconciler.applier.ids import Drawing
 from reconciler.applier.judged import guarded, holding, writing
 from reconciler.applier.refusals import (
+    different_database,
     gone_targets,
     in_conflict,
     lost_at_commit,
 )
-from reconciler.database.connection import Batch, Connection, Question, Rows, ask, transaction
-from reconciler.database.opening import Opening
-from reconciler.database.platform import Fixed
+from reconciler.applier.turn import taking_turns
+from reconciler.database.connection import Batch, Connection, ask, transaction
+from reconciler.database.opening import Opening, identifying
 from reconciler.differ.check import check
 from reconciler.errors import (
     LockedError,
@@ -49,15 +50,6 @@ from reconciler.sql.tree import Statement
 RETRIES: Final = 3
 # From so many rows on, a person who watches is told of each statement.
 _MANY: Final = 2_000
-
-# The planner knows how many places we send, and nothing of what stands there: joins are best made
-# in the order in which they are written: contents, places, and then the rows there.
-_SETTINGS: Final = (
-    "SELECT set_config('lock_timeout', $1, true), "
-    "set_config('idle_in_transaction_session_timeout', '60s', true), "
-    "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true), "
-    "extract(epoch FROM now())::text"
-)
 
 
 def apply(
@@ -124,8 +116,6 @@ class _Apply:
         self.lock_timeout = lock_timeout
         self.reviewed = plan.plan_id
         self.targets = [target.organization.id for target in plan.targets]
-        self.now: datetime
-        self.last: dict[str, int | None]
         self.transaction_id: str | None = None
         self.done: Outcome
         self.scope = Scope.of(kinds, frozenset(self.targets))
@@ -133,26 +123,25 @@ class _Apply:
     def outcome(self) -> Outcome:
         whole = self.plan
         first = Batch()
-        entered = self._enter(first)
-        enter = allowed.entry(first, whole, self.kinds)
+        database = identifying(first)
+        turn = taking_turns(first, whole, self.scope, self.reviewed, self.lock_timeout)
+        enter = allowed.entry(first, whole, self.kinds, database)
         tell("locking", rows=len(self.targets))
         first.send(self.connection)
-        applied, gone = entered()
-        if applied:
-            done = {one for _, _, targets in applied for one in targets}
+        if (here := database()) != whole.database:
+            raise different_database(whole, here)
+        entered = turn()
+        if entered.applied:
+            done = {one for _, _, targets in entered.applied for one in targets}
             if self._nothing_left(done):
-                found = already(whole, waves_of(applied))
+                found = already(whole, waves_of(entered.applied))
                 return found.model_copy(update={"plan_id": self.reviewed})
         plan = self.plan
-        if gone := sorted(set(gone) & set(self.targets)):
+        if gone := sorted(set(entered.gone) & set(self.targets)):
             raise gone_targets(plan, gone)
         opening = enter(self.connection, plan)
-        script = Script(plan, opening.kinds, self.now)
-        script.since = {
-            target.organization.id: target.revision or 0
-            for target in plan.targets
-            if target.revision != self.last.get(target.organization.id)
-        }
+        script = Script(plan, opening.kinds, entered.now)
+        script.since = entered.since
         self._first(script)
         moved, drawing = self._verify(script, opening)
         counts = _counts(plan)
@@ -170,29 +159,6 @@ class _Apply:
             waves=(Wave(revision=number, targets=len(plan.targets), counts=counts),),
             targets=verdicts(whole, known),
         )
-
-    def _enter(self, batch: Batch) -> Callable[[], tuple[Rows, list[str]]]:
-        """Take turns with other applies, then see whether this plan was applied before, and
-        whether all targets are still there.
-        """
-        new = [one.organization.id for one in self.plan.targets if one.revision is None]
-        settings = batch.ask(Question([Fixed(_SETTINGS, (self.lock_timeout,))], _now))
-        enter = batch.ask(guarded(self.scope, [record.enter(new)] if new else []))
-        lock = batch.ask(guarded(self.scope, [record.lock(self.targets)]))
-        find = batch.ask(guarded(self.scope, [self._find()]))
-        gone = batch.ask(Question([allowed.gone(self.targets)], lambda answers: answers[0]))
-
-        def applied() -> tuple[Rows, list[str]]:
-            self.now = settings()
-            enter()
-            self.last = dict(lock()[0])
-            found = find()[0]
-            return found, [one for (one,) in gone()]
-
-        return applied
-
-    def _find(self) -> Statement:
-        return record.find(self.reviewed, self.plan.plan_id, self.targets)
 
     def _nothing_left(self, done: set[str]) -> bool:
         """Leave out the targets to which the plan was applied before; says whether that is all."""
@@ -282,11 +248,6 @@ class _Apply:
         for one in statements:
             tell("writing", what=one.serves, rows=one.rows)
             ask(self.connection, writing(self.scope, [one]))
-
-
-def _now(answers: Sequence[Rows]) -> datetime:
-    *_, now = answers[0][0]
-    return datetime.fromtimestamp(float(now), UTC)
 
 
 def _counts(plan: Plan) -> dict[str, dict[str, int]]:

@@ -10,7 +10,6 @@ from typing import Final
 
 from reconciler import planfile
 from reconciler.applier.refusals import (
-    different_database,
     kinds_moved,
     somebody_else,
     stale_rows,
@@ -25,6 +24,7 @@ from reconciler.kinds import Kinds
 from reconciler.ledger import history
 from reconciler.model.change import Release, Retire
 from reconciler.model.plan import Plan
+from reconciler.model.snapshot import DatabaseIdentity
 from reconciler.reader.answers import About
 from reconciler.reader.closer import count_uses
 from reconciler.sql.asking import asking
@@ -40,19 +40,19 @@ def gone(targets: list[str]) -> Fixed:
     return Fixed(_GONE, (targets,))
 
 
-def entry(batch: Batch, whole: Plan, kinds: Kinds) -> Callable[[Connection, Plan], Opening]:
+def entry(
+    batch: Batch, whole: Plan, kinds: Kinds, database: Callable[[], DatabaseIdentity]
+) -> Callable[[Connection, Plan], Opening]:
     """Raises what there is to say of a plan, or of what is left of it to do, before any row is
-    looked at: another database, migrated tables, a template or an actor that may not. Only reads.
+    looked at: migrated tables, a template or an actor that may not. Only reads.
     """
-    opened = begin(batch, kinds)
+    opened = begin(batch, kinds, database)
     may_be_installed = template(batch, whole)
     acting = batch.ask(actor_of(whole.actor.user_id))
     may = batch.ask(authorising(whole.actor, _targets(whole)))
 
     def judge(connection: Connection, plan: Plan) -> Opening:
         opening = opened()
-        if opening.database != plan.database:
-            raise different_database(plan, opening.database)
         if opening.shapes != plan.shapes:
             raise kinds_moved(plan, opening.shapes)
         may_be_installed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.applier import allowed
 from reconciler.applier.refusals import different_database
 from reconciler.database.connection import Batch, Connection, transaction
-from reconciler.database.opening import open_ledger
+from reconciler.database.opening import identifying, open_ledger
 from reconciler.kinds import Kinds
 from reconciler.ledger import history
 from reconciler.model.plan import Plan
@@ -25,6 +25,6 @@ def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
         left = plan.for_targets({one.organization.id for one in plan.targets} - done)
         if not left.empty:
             batch = Batch()
-            enter = allowed.entry(batch, left, kinds)
+            enter = allowed.entry(batch, left, kinds, identifying(batch))
             batch.send(connection)
             enter(connection, left)

@@ -58,14 +58,16 @@ def open_database(connection: Connection, kinds: Kinds) -> Opening:
     Raises NotInitialisedError, SchemaMismatchError or HiddenRowsError, before anything is read.
     """
     batch = Batch()
-    opening = begin(batch, kinds)
+    opening = begin(batch, kinds, identifying(batch))
     batch.send(connection)
     return opening()
 
 
-def begin(batch: Batch, kinds: Kinds) -> Callable[[], Opening]:
-    """The same as questions, to be asked before all others of a batch."""
-    database, catalog = _begin(batch), batch.ask(inspecting(tables_of(kinds)))
+def begin(
+    batch: Batch, kinds: Kinds, database: Callable[[], DatabaseIdentity]
+) -> Callable[[], Opening]:
+    """The same as questions; `database` is the answer to `identifying`, asked before."""
+    catalog = batch.ask(inspecting(tables_of(kinds)))
     organizations = batch.ask(_ORGANIZATIONS)
 
     def opening() -> Opening:
@@ -90,12 +92,15 @@ def open_ledger(connection: Connection) -> DatabaseIdentity:
     Raises NotInitialisedError where the ledger is missing, or of another version than ours.
     """
     batch = Batch()
-    database = _begin(batch)
+    database = identifying(batch)
     batch.send(connection)
     return database()
 
 
-def _begin(batch: Batch) -> Callable[[], DatabaseIdentity]:
+def identifying(batch: Batch) -> Callable[[], DatabaseIdentity]:
+    """The same as questions, to be asked, and judged, before all others: where the ledger
+    is missing, they cannot be answered.
+    """
     identity = batch.ask(Question([SETTINGS, _IDENTITY], lambda answers: answers[1][0]))
     versions = batch.ask(Question([_VERSION], lambda answers: answers[0]))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from reconciler.database.connection import Batch, Connection, run, transaction
 from reconciler.database.fit import signed
-from reconciler.database.opening import Opening, begin
+from reconciler.database.opening import Opening, begin, identifying
 from reconciler.database.platform import actor_of, authorising, targets_of
 from reconciler.database.templates import (
     find_applied,
@@ -62,7 +62,7 @@ def read(
     """
     with transaction(connection, read_only=True):
         first = Batch()
-        opened = begin(first, kinds)
+        opened = begin(first, kinds, identifying(first))
         actor = first.ask(actor_of(request.actor))
         found = first.ask(template_of(request.template)) if _from_template(request) else None
         first.send(connection)
