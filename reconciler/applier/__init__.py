@@ -17,7 +17,7 @@ from psycopg import errors as pg
 
 from reconciler.applier import allowed, ids
 from reconciler.applier.ids import Drawing
-from reconciler.applier.judged import guarded, holding, writing
+from reconciler.applier.judged import guarded, holding, never_by_itself, writing
 from reconciler.applier.refusals import (
     different_database,
     gone_targets,
@@ -185,6 +185,9 @@ class _Apply:
         """
         plan, template = self.plan, self.plan.template
         batch = Batch()
+        new = (
+            batch.ask(never_by_itself(self.scope, plan)) if plan.plan_id != self.reviewed else None
+        )
         locked = batch.ask(guarded(self.scope, script.locks()))
         held = batch.ask(holding(self.scope, self.plan, script.checks()))
         # The template is read alone: the planner is to be led by nobody's number of targets.
@@ -193,6 +196,8 @@ class _Apply:
         found = batch.ask(fingerprinting(opening, about)) if sync else None
         standing = batch.ask(ids.drawing(opening, script.creates(), self.scope, self.attempt))
         batch.send(self.connection)
+        if new is not None:
+            new()
         locked()
         tell("checking", rows=plan.rows)
         held()

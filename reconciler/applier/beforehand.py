@@ -20,7 +20,7 @@ def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
         here = open_ledger(connection)
         if here != plan.database:
             raise different_database(plan, here)
-        rows = history.applied(connection, plan.plan_id, plan.plan_id)
+        rows = history.applied(connection, plan.plan_id)
         done = {target for *_, targets in rows for target in targets}
         left = plan.for_targets({one.organization.id for one in plan.targets} - done)
         if not left.empty:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.applier.refusals import stale_rows
+from reconciler.applier.refusals import applied_by_itself, stale_rows
 from reconciler.database.connection import Question, Rows
 from reconciler.errors import StalePlanError
+from reconciler.ledger import record
 from reconciler.model.plan import Plan
 from reconciler.sql.guard import Scope
 from reconciler.sql.tree import Statement
@@ -16,6 +17,16 @@ from reconciler.sql.verify import Check
 def guarded(scope: Scope, statements: Sequence[Statement]) -> Question[Sequence[Rows]]:
     """Statements that are within the scope; gives what they find."""
     return Question([scope.guard(one) for one in statements], lambda answers: answers)
+
+
+def never_by_itself(scope: Scope, part: Plan) -> Question[None]:
+    """Raises StalePlanError where this part of a plan was applied as a plan of its own."""
+
+    def judge(found: Sequence[Rows]) -> None:
+        for number, undone in found[0]:
+            raise applied_by_itself(part, number, undone=undone)
+
+    return Question([scope.guard(record.by_itself(part.plan_id))], judge)
 
 
 def holding(scope: Scope, plan: Plan, checks: Sequence[Check]) -> Question[None]:

@@ -134,7 +134,7 @@ def _find(connection: Connection, plan: Plan, reviewed: str) -> Fate:
         here = open_ledger(connection)
         if here != plan.database:
             raise another_database(plan, here)
-        rows = applied(connection, reviewed, plan.plan_id)
+        rows = applied(connection, reviewed)
     mine = {target.organization.id for target in plan.targets}
     rows = [row for row in rows if not mine.isdisjoint(row[2])]
     if not rows:

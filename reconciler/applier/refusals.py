@@ -125,6 +125,24 @@ def stale_rows(plan: Plan, rows: Sequence[tuple[Create | Rewrite, str, str]]) ->
     )
 
 
+def applied_by_itself(part: Plan, number: int, *, undone: bool) -> StalePlanError:
+    """These targets have had their part of the plan, and not by this plan."""
+    wrong = f"was brought there by a plan of its own, revision {number}" + (
+        ", and undone since" if undone else ""
+    )
+    names = {target.organization.id: target.organization.slug for target in part.targets}
+    lines = [names[one] for one in part.changed[:_SHOWN]]
+    if len(part.changed) > _SHOWN:
+        lines.append(f"... and {len(part.changed) - _SHOWN} more")
+    return StalePlanError(
+        f"the plan is stale: what it does {wrong}\n  "
+        + "\n  ".join(lines)
+        + "\nNothing was written.",
+        hint="Make a new plan for these targets: it shows what is left to do there.",
+        targets=dict.fromkeys(part.changed, f"what the plan does {wrong}"),
+    )
+
+
 def gone_targets(plan: Plan, gone: Sequence[str]) -> StalePlanError:
     """Organisations were deleted since the plan was made."""
     names = {target.organization.id: target.organization.slug for target in plan.targets}

@@ -51,7 +51,7 @@ def taking_turns(
     settings = batch.ask(Question([Fixed(_SETTINGS, (lock_timeout,))], _now))
     enter = batch.ask(guarded(scope, [record.enter(new)] if new else []))
     lock = batch.ask(guarded(scope, [record.lock(targets)]))
-    find = batch.ask(guarded(scope, [record.find(reviewed, plan.plan_id, targets)]))
+    find = batch.ask(guarded(scope, [record.find(reviewed, targets)]))
     gone = batch.ask(Question([allowed.gone(targets)], lambda answers: answers[0]))
 
     def turn() -> Turn:

@@ -200,7 +200,7 @@ def forget(connection: Connection, plan_id: str, targets: Iterable[str]) -> None
 
 def done(connection: Connection, stored: Stored) -> set[str]:
     """The targets that the ledger says are done."""
-    rows = history.applied(connection, stored.plan_id, stored.plan_id)
+    rows = history.applied(connection, stored.plan_id)
     return {target for *_, targets in rows for target in targets} & set(stored.targets)
 
 

@@ -41,7 +41,7 @@ _ONE: Final = f"{_COLUMNS}, r.plan::text FROM reconcile.revision r WHERE r.id = 
 _NUMBERED: Final = f"{_COLUMNS} FROM reconcile.revision r WHERE r.id = ANY($1)"
 _APPLIED: Final = (
     "SELECT id, counts::text, targets FROM reconcile.revision "
-    "WHERE plan_id = $1 OR part_of = $1 OR plan_id = $2 ORDER BY id"
+    "WHERE plan_id = $1 OR part_of = $1 ORDER BY id"
 )
 _LARGEST: Final = Fixed("SELECT max(id) FROM reconcile.revision")
 _ORGANIZATION: Final = """
@@ -96,11 +96,11 @@ def numbered(connection: Connection, numbers: Sequence[int]) -> dict[int, Revisi
     return {row[0]: _revision(row) for row in rows}
 
 
-def applied(connection: Connection, reviewed: str, part: str) -> list[tuple[int, str, list[str]]]:
-    """The revisions that applied the plan that was reviewed, or just this part of it: number,
-    counts as JSON, and targets of each.
+def applied(connection: Connection, reviewed: str) -> list[tuple[int, str, list[str]]]:
+    """The revisions that applied the plan that was reviewed, at once or in waves: number, counts as
+    JSON, and targets of each.
     """
-    (rows,) = run(connection, [Fixed(_APPLIED, (reviewed, part))])
+    (rows,) = run(connection, [Fixed(_APPLIED, (reviewed,))])
     return [(number, counts, targets) for number, counts, targets in rows]
 
 

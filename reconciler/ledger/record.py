@@ -26,8 +26,12 @@ _LOCK: Final = _parsed(
 )
 _FIND: Final = _parsed(
     "SELECT r.id, r.counts::text, r.targets FROM reconcile.revision AS r "
-    "WHERE (r.plan_id = $1::text OR r.part_of = $1::text OR r.plan_id = $2::text) "
-    "AND r.targets && $3::text[] ORDER BY r.id"
+    "WHERE (r.plan_id = $1::text OR r.part_of = $1::text) AND r.targets && $2::text[] "
+    "ORDER BY r.id"
+)
+_BY_ITSELF: Final = _parsed(
+    "SELECT r.id, EXISTS(SELECT 1 FROM reconcile.revision AS u WHERE u.undoes = r.id) "
+    "FROM reconcile.revision AS r WHERE r.plan_id = $1::text"
 )
 _REVISION: Final = _parsed(
     "INSERT INTO reconcile.revision (plan_id, plan, template_agent_id, template_organization_id, "
@@ -62,11 +66,18 @@ def lock(targets: list[str]) -> Statement:
     return Statement("lock the targets", _LOCK, (targets,), len(targets))
 
 
-def find(reviewed: str, part: str, targets: list[str]) -> Statement:
-    """The revisions that applied the plan that was reviewed, or just this part of it, to any of
-    these targets: number, counts, and all targets of each.
+def find(reviewed: str, targets: list[str]) -> Statement:
+    """The revisions that applied the plan that was reviewed to any of these targets: number,
+    counts, and all targets of each.
     """
-    return Statement("look the plan up", _FIND, (reviewed, part, targets))
+    return Statement("look the plan up", _FIND, (reviewed, targets))
+
+
+def by_itself(part: str) -> Statement:
+    """The revision that applied a part of a plan, reviewed as a plan of its own: number, and
+    whether it was undone.
+    """
+    return Statement("look the part up", _BY_ITSELF, (part,))
 
 
 def revision(plan: Plan, counts: dict[str, dict[str, int]], part_of: str | None) -> Statement:

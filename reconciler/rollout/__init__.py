@@ -111,7 +111,7 @@ class _Rollout:
             here = open_ledger(connection)
             if here != self.plan.database:
                 raise different_database(self.plan, here)
-            rows = history.applied(connection, self.plan.plan_id, self.plan.plan_id)
+            rows = history.applied(connection, self.plan.plan_id)
         done = {target for *_, targets in rows for target in targets}
         changed = self.plan.changed
         left = [target for target in changed if target not in done]

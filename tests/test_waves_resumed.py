@@ -1,0 +1,50 @@
+"""A plan that is gone on with, after a part of it came otherwise, or was taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+import reconciler
+from reconciler import library
+from reconciler.errors import StalePlanError, StoppedError
+from tests.fixtures.world import World
+from tests.test_waves import Fleet
+
+
+@pytest.fixture
+def fleet(shared_world: World, small_template: str) -> Fleet:
+    shared_world.sql("DELETE FROM entity_types WHERE slug = 'own'")
+    return Fleet(shared_world, small_template, 3)
+
+
+def undo(fleet: Fleet, revision: int) -> None:
+    fleet.world.apply(library.plan_undo(fleet.world.dsn, revision, actor="user_ana"))
+
+
+def test_a_part_applied_by_a_plan_of_its_own_is_stale_in_waves_of_any_size(fleet: Fleet) -> None:
+    revision = fleet.world.apply(fleet.plan(fleet.ids[0])).revision
+    with pytest.raises(StoppedError, match=f"by a plan of its own, revision {revision}"):
+        fleet.apply(wave="1")
+    with pytest.raises(StoppedError, match="exists by now"):
+        fleet.apply(wave="2")
+    with pytest.raises(StalePlanError, match="exists by now"):
+        fleet.apply()
+    assert reconciler.outcome(fleet.world.dsn, fleet.made).status == "not_applied"
+    done = fleet.apply(wave="1", max_failures=1)
+    assert list(done.targets.values()) == ["refused", "applied", "applied"]
+    assert reconciler.outcome(fleet.world.dsn, fleet.made).status == "partly_applied"
+
+
+def test_a_part_applied_by_a_plan_of_its_own_and_undone_is_said_to_be(fleet: Fleet) -> None:
+    revision = fleet.world.apply(fleet.plan(fleet.ids[0])).revision or 0
+    undo(fleet, revision)
+    said = f"by a plan of its own, revision {revision}, and undone since"
+    with pytest.raises(StoppedError, match=said) as caught:
+        fleet.apply(wave="1")
+    assert "new plan" in (caught.value.hint or "")
+
+
+def test_a_wave_is_applied_already_as_a_plan_of_its_own(fleet: Fleet) -> None:
+    fleet.apply(wave="1")
+    part = fleet.made.for_targets(fleet.ids[:1])
+    assert fleet.world.apply(part).status == "already_applied"
