@@ -63,6 +63,7 @@ def test_committed_and_not_told_is_applied(
         "waves": ({"revision": number, "targets": 1, "counts": counts, "earlier": False},),
         "targets": {target: "applied"},
         "refused": (),
+        "undone": (),
     }
     assert attempts == [plan]
     assert everything(world, target, plan)

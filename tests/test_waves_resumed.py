@@ -7,6 +7,8 @@ import pytest
 import reconciler
 from reconciler import library
 from reconciler.errors import StalePlanError, StoppedError
+from reconciler.model.outcome import Undone
+from reconciler.render.outcome import render
 from tests.fixtures.world import World
 from tests.test_waves import Fleet
 
@@ -48,3 +50,35 @@ def test_a_wave_is_applied_already_as_a_plan_of_its_own(fleet: Fleet) -> None:
     fleet.apply(wave="1")
     part = fleet.made.for_targets(fleet.ids[:1])
     assert fleet.world.apply(part).status == "already_applied"
+
+
+def test_a_canary_that_was_taken_back_is_said_to_be(fleet: Fleet) -> None:
+    fleet.take_a_key(fleet.ids[1])
+    with pytest.raises(StoppedError) as caught:
+        fleet.apply(canary="1", wave="1")
+    assert caught.value.outcome is not None
+    (canary,) = caught.value.outcome.waves
+    undo(fleet, canary.revision)
+    fleet.world.sql("DELETE FROM entity_types WHERE name = 'Mine'")
+    done = fleet.apply(wave="1")
+    ((_, _, last),) = [library.history(fleet.world.dsn, limit=3)]
+    assert (done.status, done.exit_code) == ("applied", 0)
+    assert done.undone == (Undone(revision=last.number, targets=1),)
+    assert f"Undone since by revision {last.number}: 1 target.\nMake a new plan" in render(done)
+    assert fleet.plan(fleet.ids[0]).changes
+
+
+@pytest.mark.parametrize("pace", [{}, {"wave": "2"}], ids=["at once", "in waves"])
+def test_all_that_was_taken_back_is_said_to_be(fleet: Fleet, pace: dict[str, str]) -> None:
+    dsn = fleet.world.dsn
+    first = fleet.apply(**pace)
+    assert first.undone == ()
+    for wave in first.waves:
+        undo(fleet, wave.revision)
+    again = fleet.apply(**pace)
+    assert (again.status, again.exit_code) == ("already_applied", 0)
+    assert sum(one.targets for one in again.undone) == 3
+    assert reconciler.outcome(dsn, fleet.made).undone == again.undone
+    assert "Undone since by revision" in render(again)
+    undo(fleet, again.undone[0].revision)
+    assert fleet.apply(**pace).undone == again.undone[1:]

@@ -34,10 +34,9 @@ from reconciler.errors import (
     StalePlanError,
 )
 from reconciler.kinds import Kinds
-from reconciler.ledger import record
-from reconciler.ledger.history import waves_of
+from reconciler.ledger import history, record
 from reconciler.model.change import Create
-from reconciler.model.outcome import Outcome, Verdict, Wave, already, verdicts
+from reconciler.model.outcome import Outcome, Undone, Verdict, Wave, already, verdicts
 from reconciler.model.plan import Plan
 from reconciler.model.value import Digest
 from reconciler.progress import tell, watched
@@ -131,10 +130,12 @@ class _Apply:
         if (here := database()) != whole.database:
             raise different_database(whole, here)
         entered = turn()
+        undone: tuple[Undone, ...] = ()
         if entered.applied:
+            undone = history.undone(self.connection, entered.applied, whole.changed)
             done = {one for _, _, targets in entered.applied for one in targets}
             if self._nothing_left(done):
-                found = already(whole, waves_of(entered.applied))
+                found = already(whole, history.waves_of(entered.applied), undone)
                 return found.model_copy(update={"plan_id": self.reviewed})
         plan = self.plan
         if gone := sorted(set(entered.gone) & set(self.targets)):
@@ -158,6 +159,7 @@ class _Apply:
             template_moved=moved,
             waves=(Wave(revision=number, targets=len(plan.targets), counts=counts),),
             targets=verdicts(whole, known),
+            undone=undone,
         )
 
     def _nothing_left(self, done: set[str]) -> bool:

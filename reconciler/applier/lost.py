@@ -18,7 +18,7 @@ from reconciler.database.connection import Connection, run, session, transaction
 from reconciler.database.opening import open_ledger
 from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, OutcomeUnknownError, ReconcilerError
-from reconciler.ledger.history import applied, waves_of
+from reconciler.ledger.history import applied, undone, waves_of
 from reconciler.model.outcome import Fate, Outcome, already, the_only, total
 from reconciler.model.plan import Plan
 
@@ -126,7 +126,7 @@ def _outcome(plan: Plan, fate: Fate, lost: OutcomeUnknownError) -> Outcome:
     }:
         return expected
     # Somebody else applied the same plan, after our transaction was rolled back.
-    return already(plan, fate.waves).model_copy(update={"plan_id": fate.plan_id})
+    return already(plan, fate.waves, fate.undone).model_copy(update={"plan_id": fate.plan_id})
 
 
 def _find(connection: Connection, plan: Plan, reviewed: str) -> Fate:
@@ -135,6 +135,7 @@ def _find(connection: Connection, plan: Plan, reviewed: str) -> Fate:
         if here != plan.database:
             raise another_database(plan, here)
         rows = applied(connection, reviewed)
+        taken_back = undone(connection, rows, plan.changed)
     mine = {target.organization.id for target in plan.targets}
     rows = [row for row in rows if not mine.isdisjoint(row[2])]
     if not rows:
@@ -147,6 +148,7 @@ def _find(connection: Connection, plan: Plan, reviewed: str) -> Fate:
         revision=the_only(waves),
         counts=total(waves),
         waves=waves,
+        undone=taken_back,
     )
 
 

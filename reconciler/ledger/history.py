@@ -6,13 +6,13 @@ A list never looks at a plan: plans have megabytes, and what a list shows stands
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from reconciler.database.connection import Connection, run
 from reconciler.database.platform import Fixed
 from reconciler.errors import NotFoundError
-from reconciler.model.outcome import Wave
+from reconciler.model.outcome import Undone, Wave
 from reconciler.model.revision import Revision, What
 from reconciler.model.snapshot import Actor
 
@@ -43,6 +43,19 @@ _APPLIED: Final = (
     "SELECT id, counts::text, targets FROM reconcile.revision "
     "WHERE plan_id = $1 OR part_of = $1 ORDER BY id"
 )
+# An undo may be undone in its turn: what was done last to a target is what holds there.
+_UNDONE: Final = """
+WITH RECURSIVE chain (id, targets, undoing) AS (
+    SELECT u.id, u.targets, true FROM reconcile.revision u WHERE u.undoes = ANY($1)
+    UNION ALL
+    SELECT u.id, u.targets, NOT c.undoing
+    FROM reconcile.revision u JOIN chain c ON u.undoes = c.id
+), last AS (
+    SELECT DISTINCT ON (t.id) c.id AS revision, c.undoing
+    FROM chain c CROSS JOIN unnest(c.targets) AS t (id)
+    WHERE t.id = ANY($2) ORDER BY t.id, c.id DESC
+)
+SELECT revision, count(*) FROM last WHERE undoing GROUP BY 1 ORDER BY 1"""
 _LARGEST: Final = Fixed("SELECT max(id) FROM reconcile.revision")
 _ORGANIZATION: Final = """
 SELECT id FROM public.organization WHERE id = $1 OR slug = $1 ORDER BY id <> $1 LIMIT 1"""
@@ -102,6 +115,20 @@ def applied(connection: Connection, reviewed: str) -> list[tuple[int, str, list[
     """
     (rows,) = run(connection, [Fixed(_APPLIED, (reviewed,))])
     return [(number, counts, targets) for number, counts, targets in rows]
+
+
+def undone(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], changed: Collection[str]
+) -> tuple[Undone, ...]:
+    """What was undone since of these revisions, as `applied` gives them, in the targets that their
+    plan changes. Asks nothing where there are none.
+    """
+    if not rows:
+        return ()
+    numbers = [number for number, *_ in rows]
+    targets = sorted({one for *_, each in rows for one in each} & set(changed))
+    (found,) = run(connection, [Fixed(_UNDONE, (numbers, targets))])
+    return tuple(Undone(revision=number, targets=count) for number, count in found)
 
 
 def waves_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Wave, ...]:

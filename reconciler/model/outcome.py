@@ -38,6 +38,13 @@ class Wave(Noun):
     earlier: bool = False
 
 
+class Undone(Noun):
+    """A revision that has undone, in so many targets, what was applied there before."""
+
+    revision: int
+    targets: int
+
+
 class Refusal(Noun):
     """A target, by id and slug, that was left out of its wave, and why; nothing of it was written.
 
@@ -74,6 +81,8 @@ class Outcome(Noun):
               of those that did it
     targets   what became of each target, by its id
     refused   those that were refused, each with the reason
+    undone    the revisions that have undone it since, where it was applied before: the plan is not
+              applied there again, and a new one is to be made
     """
 
     status: Literal["applied", "already_applied", "nothing_to_do", "incomplete"]
@@ -84,6 +93,7 @@ class Outcome(Noun):
     waves: tuple[Wave, ...] = ()
     targets: dict[str, Verdict] = Field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    undone: tuple[Undone, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -105,6 +115,7 @@ class Fate(Noun):
               not_applied     nothing of it was written, and nothing is on its way
               unknown         not in the ledger (yet), for the reason in `why`
     counts    rows written, as in `Outcome`
+    undone    the revisions that have undone it since
     """
 
     status: Literal["applied", "partly_applied", "not_applied", "unknown"]
@@ -113,6 +124,7 @@ class Fate(Noun):
     counts: Counted = Field(default_factory=dict)
     waves: tuple[Wave, ...] = ()
     why: str = ""
+    undone: tuple[Undone, ...] = ()
 
 
 class Installation(Noun):
@@ -128,7 +140,7 @@ class Installation(Noun):
     counts: Counted
 
 
-def already(plan: Plan, waves: Collection[Wave]) -> Outcome:
+def already(plan: Plan, waves: Collection[Wave], undone: tuple[Undone, ...]) -> Outcome:
     """All that the plan changes was changed before, in these transactions."""
     return Outcome(
         status="already_applied",
@@ -137,6 +149,7 @@ def already(plan: Plan, waves: Collection[Wave]) -> Outcome:
         counts=total(waves),
         waves=tuple(waves),
         targets=verdicts(plan, {"already_applied": plan.changed}),
+        undone=undone,
     )
 
 

@@ -30,6 +30,12 @@ def render(outcome: Outcome) -> str:
             "The template has changed since the plan was made. What was reviewed is what was",
             "applied; a new plan shows the rest.",
         ]
+    if outcome.undone:
+        lines += [
+            f"Undone since by revision {one.revision}: {words.count(one.targets, 'target')}."
+            for one in outcome.undone
+        ]
+        lines.append("Make a new plan to bring it there again.")
     return "\n".join(lines) + "\n"
 
 

@@ -112,11 +112,13 @@ class _Rollout:
             if here != self.plan.database:
                 raise different_database(self.plan, here)
             rows = history.applied(connection, self.plan.plan_id)
+            undone = history.undone(connection, rows, self.plan.changed)
         done = {target for *_, targets in rows for target in targets}
         changed = self.plan.changed
         left = [target for target in changed if target not in done]
         waves = list(self.pace.slices(left, len(changed)))
         self.tally = Tally(self.plan, history.waves_of(rows), done, len(waves))
+        self.tally.undone.update({one.revision: one.targets for one in undone})
         return waves
 
     def _wave(self, targets: list[str]) -> None:

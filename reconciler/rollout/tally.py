@@ -11,6 +11,7 @@ from reconciler.model.outcome import (
     Outcome,
     Reason,
     Refusal,
+    Undone,
     Verdict,
     Wave,
     already,
@@ -28,6 +29,7 @@ class Tally:
     plan   the plan that was reviewed
     rows   how many rows it changes, by target
     left   the targets that were not done before this run, in their order
+    undone  in how many targets that were done before it was undone since, by revision
     """
 
     def __init__(self, plan: Plan, earlier: tuple[Wave, ...], done: set[str], waves: int) -> None:
@@ -41,6 +43,7 @@ class Tally:
         self.by_others: list[str] = []
         self.waves: list[Wave] = []
         self.refused: list[Refusal] = []
+        self.undone: Counter[int] = Counter()
         self.moved = False
         self.number = 0
         report(
@@ -71,6 +74,7 @@ class Tally:
         self.moved = self.moved or outcome.template_moved
         self.waves += [wave for wave in outcome.waves if not wave.earlier]
         self.earlier |= {wave.revision: wave for wave in outcome.waves if wave.earlier}
+        self.undone.update({one.revision: one.targets for one in outcome.undone})
         done = [*self.applied, *self.by_others]
         report(
             WaveApplied,
@@ -99,8 +103,11 @@ class Tally:
     def outcome(self) -> Outcome:
         """What there is to say by now."""
         done = {*self.before, *self.by_others, *self.applied}
+        undone = tuple(
+            Undone(revision=number, targets=self.undone[number]) for number in sorted(self.undone)
+        )
         if not self.applied and not self.refused and done.issuperset(self.rows):
-            return already(self.plan, self.earlier.values())
+            return already(self.plan, self.earlier.values(), undone)
         known: dict[Verdict, Iterable[str]] = {
             "already_applied": [*self.before, *self.by_others],
             "applied": self.applied,
@@ -115,6 +122,7 @@ class Tally:
             waves=tuple(self.waves),
             targets=verdicts(self.plan, known),
             refused=tuple(self.refused),
+            undone=undone,
         )
 
     def _rows(self, targets: list[str]) -> int:
