@@ -17,14 +17,12 @@ from reconciler.errors import (
     DatabaseError,
     Exit,
     NotAuthorisedError,
-    RefusedError,
     StalePlanError,
     StoppedError,
 )
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
 from reconciler.render.outcome import render
-from reconciler.rollout.pace import Pace
 from tests.fixtures.cut import at_commit, between_statements, cut, cut_after, in_a_child
 from tests.fixtures.world import World
 
@@ -343,50 +341,3 @@ def test_targets_in_which_nothing_changes_are_in_no_wave(fleet: Fleet) -> None:
     assert verdicts(fleet, outcome) == ["applied", "nothing_to_do", *["applied"] * 3]
     assert [wave.targets for wave in outcome.waves] == [2, 2]
     assert fleet.apply(wave="2").status == "already_applied"
-
-
-def test_too_many_rows_are_refused_at_once_unasked(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reconciler.rollout.MOST_ROWS", 10)
-    with pytest.raises(RefusedError) as caught:
-        fleet.apply()
-    assert "--wave 500" in caught.value.hint
-    assert "--wave 100%" in caught.value.hint
-    assert fleet.done() == {}
-    assert len(fleet.apply(wave="100%").waves) == 1
-
-
-@pytest.mark.parametrize(
-    ("pace", "left", "sizes"),
-    [
-        ({"wave": "2"}, 5, [2, 2, 1]),
-        ({"wave": "100%"}, 5, [5]),
-        ({"wave": "40%", "canary": "1"}, 10, [1, 4, 4, 1]),
-        ({"wave": "1%"}, 3, [1, 1, 1]),
-        ({"canary": "2"}, 5, [2, 3]),
-        ({"canary": "9"}, 5, [5]),
-        ({"wave": "2"}, 0, []),
-    ],
-)
-def test_sizes(pace: dict[str, str], left: int, sizes: list[int]) -> None:
-    made = Pace.of(**{"wave": None, "canary": None, "max_failures": 0, "pause": "0s", **pace})
-    assert [len(one) for one in made.slices([str(n) for n in range(left)], left)] == sizes
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"wave": "0"},
-        {"wave": "101%"},
-        {"wave": "-1"},
-        {"wave": "many"},
-        {"canary": "0%"},
-        {"max_failures": -1},
-        {"pause": "soon"},
-    ],
-)
-def test_a_pace_that_makes_no_sense(fleet: Fleet, wrong: dict[str, Any]) -> None:
-    with pytest.raises(reconciler.ReconcilerError) as caught:
-        fleet.apply(**wrong)
-    assert caught.value.hint.startswith("Write ")
