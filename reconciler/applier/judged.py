@@ -8,7 +8,10 @@ from reconciler.applier.refusals import applied_by_itself, stale_rows
 from reconciler.database.connection import Question, Rows
 from reconciler.errors import StalePlanError
 from reconciler.ledger import record
+from reconciler.model.address import Address
+from reconciler.model.change import Create
 from reconciler.model.plan import Plan
+from reconciler.sql.contents import AnyChange
 from reconciler.sql.guard import Scope
 from reconciler.sql.tree import Statement
 from reconciler.sql.verify import Check
@@ -33,11 +36,17 @@ def holding(scope: Scope, plan: Plan, checks: Sequence[Check]) -> Question[None]
     """Raises StalePlanError where something is no longer as the plan saw it."""
 
     def judge(found: Sequence[Rows]) -> None:
-        wrong = [
-            (one.changes[number], organization, one.says(told))
-            for one, answer in zip(checks, found, strict=True)
-            for organization, number, *told in answer
-        ]
+        wrong: list[tuple[AnyChange, str, str]] = []
+        new: set[tuple[Address, str]] = set()
+        for one, answer in zip(checks, found, strict=True):
+            for organization, number, *told in answer:
+                change = one.changes[number]
+                if isinstance(change, Create):
+                    # One that is there was mostly placed there: that is one thing, not two.
+                    if (change.address, organization) in new:
+                        continue
+                    new.add((change.address, organization))
+                wrong.append((change, organization, one.says(told)))
         if wrong:
             raise stale_rows(plan, wrong)
 
