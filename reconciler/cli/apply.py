@@ -37,14 +37,7 @@ if TYPE_CHECKING:
 @rolling.rolling
 @options.option("auto-approve", is_flag=True, help="Do not ask before applying a new plan.")
 @options.asking
-@options.option(
-    "lock-timeout",
-    default="10s",
-    show_default=True,
-    callback=options.duration,
-    metavar="TIME",
-    help="How long to wait for another writer.",
-)
+@options.lock_timeout
 @options.option("json", "as_json", is_flag=True, help="The outcome as JSON.")
 @options.verbose
 @options.kinds

@@ -56,14 +56,7 @@ def init(session: Session, only_print: bool, database: str) -> Exit:
 @fleet.command(context_settings=options.HELP)
 @click.argument("file")
 @rolling.rolling
-@options.option(
-    "lock-timeout",
-    default="10s",
-    show_default=True,
-    callback=options.duration,
-    metavar="TIME",
-    help="How long a wave is to wait for another writer.",
-)
+@options.lock_timeout
 @options.option("json", "as_json", is_flag=True, help="What was enqueued, as JSON.")
 @options.kinds
 @options.database_url

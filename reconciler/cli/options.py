@@ -108,6 +108,16 @@ def duration(context: click.Context, parameter: click.Parameter, value: str) -> 
     return value
 
 
+lock_timeout = option(
+    "lock-timeout",
+    default="10s",
+    show_default=True,
+    callback=duration,
+    metavar="TIME",
+    help="How long to wait for another writer.",
+)
+
+
 def format_of(format_: str | None, as_json: bool) -> str:
     """The format that was asked for in one of two ways."""
     if as_json and format_ not in (None, "json"):
