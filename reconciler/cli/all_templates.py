@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
@@ -134,6 +133,8 @@ def _directory(out: str) -> Path:
 
 
 def _save(made: Plan, directory: Path) -> None:
+    from urllib.parse import quote
+
     from reconciler import planfile
 
     # An id is any text; percent-encoded, it is the name of a file in this directory and no other.

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import unquote
 
 import click
 
@@ -80,6 +78,8 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
 
 def passwords(arguments: Iterable[str], environment: Mapping[str, str]) -> set[str]:
     """The passwords that this run was given: libpq may quote a part of them in a message."""
+    from urllib.parse import unquote
+
     found = {environment.get("PGPASSWORD", "")}
     for text in (*arguments, *(environment.get(name, "") for name in _URL_VARIABLES)):
         for pattern in (_IN_URL, _IN_CONNINFO):
@@ -106,6 +106,8 @@ def _say(
 ) -> None:
     secrets = secrets_of(session, arguments)
     if session.debug:
+        import traceback
+
         trace = "".join(traceback.format_exception(error))
         streams.note(escape.lines(redacted(trace, secrets)))
     if streams.as_events():

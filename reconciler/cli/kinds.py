@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +31,8 @@ def kinds(session: Session, as_json: bool, kinds: Path | None) -> Exit:
     loaded = load(kinds)
     if as_json:
         content = [kind.model_dump(mode="json") for kind in loaded]
+        import json
+
         streams.result(json.dumps(content, indent=2, ensure_ascii=False) + "\n", exact=True)
         return Exit.DONE
     lines = [line for kind in loaded for line in _lines(kind)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import shutil
 import sys
@@ -29,6 +27,8 @@ def prepare(*, events: bool = False) -> None:
     is an event as JSON, whatever is said.
     """
     _EVENTS.set(events)
+    import logging
+
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -80,6 +80,8 @@ def note(text: str) -> None:
 
 def event(told: Event) -> None:
     """Write an event to stderr, as one line of ASCII."""
+    import json
+
     _write(json.dumps(told.model_dump()) + "\n")
 
 
