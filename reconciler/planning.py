@@ -167,7 +167,7 @@ def _planned(
     tell("reading")
     snapshot, acting, fitted = reader.read(connection, loaded, request, undoing, listed)
     if undoing is not None:
-        undoing = undoing.within(target.organization.id for target in snapshot.targets)
+        undoing = undoing.within(snapshot.organizations)
     resolutions, _ = resolving.parse(flags, acting.label, now)
     request = request.model_copy(update={"resolutions": tuple(resolutions)})
     tell("deciding", rows=len(snapshot.rows))

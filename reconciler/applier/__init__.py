@@ -114,7 +114,7 @@ class _Apply:
         self.kinds = kinds
         self.lock_timeout = lock_timeout
         self.reviewed = plan.plan_id
-        self.targets = [target.organization.id for target in plan.targets]
+        self.targets = list(plan.organizations)
         self.transaction_id: str | None = None
         self.done: Outcome
         self.scope = Scope.of(kinds, frozenset(self.targets))
@@ -133,7 +133,7 @@ class _Apply:
         undone: tuple[Undone, ...] = ()
         if entered.applied:
             undone = history.undone(self.connection, entered.applied, whole.changed)
-            done = {one for _, _, targets in entered.applied for one in targets}
+            done = history.done_of(entered.applied)
             if self._nothing_left(done):
                 found = already(whole, history.waves_of(entered.applied), undone)
                 return found.model_copy(update={"plan_id": self.reviewed})
@@ -165,7 +165,7 @@ class _Apply:
     def _nothing_left(self, done: set[str]) -> bool:
         """Leave out the targets to which the plan was applied before; says whether that is all."""
         self.plan = self.plan.for_targets(set(self.targets) - done)
-        self.targets = [target.organization.id for target in self.plan.targets]
+        self.targets = list(self.plan.organizations)
         self.scope = Scope.of(self.kinds, frozenset(self.targets))
         return self.plan.empty
 

@@ -25,9 +25,8 @@ from reconciler.ledger import history
 from reconciler.model.change import Release, Retire
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import DatabaseIdentity
-from reconciler.reader.answers import About
+from reconciler.reader.answers import About, questions_for
 from reconciler.reader.closer import count_uses
-from reconciler.sql.asking import asking
 
 _GONE: Final = (
     "SELECT t.id FROM unnest($1::text[]) AS t (id) "
@@ -49,7 +48,7 @@ def entry(
     opened = begin(batch, kinds, database)
     may_be_installed = template(batch, whole)
     acting = batch.ask(actor_of(whole.actor.user_id))
-    may = batch.ask(authorising(whole.actor, _targets(whole)))
+    may = batch.ask(authorising(whole.actor, list(whole.organizations)))
 
     def judge(connection: Connection, plan: Plan) -> Opening:
         opening = opened()
@@ -67,15 +66,11 @@ def entry(
             may()
         else:
             # Whoever was done before is asked for no more.
-            ask(connection, authorising(plan.actor, _targets(plan)))
+            ask(connection, authorising(plan.actor, list(plan.organizations)))
         heirs(connection, plan)
         return opening
 
     return judge
-
-
-def _targets(plan: Plan) -> list[str]:
-    return [target.organization.id for target in plan.targets]
 
 
 def template(batch: Batch, plan: Plan) -> Callable[[], None]:
@@ -123,7 +118,7 @@ def heirs(connection: Connection, plan: Plan) -> None:
     ]
     if not inherited:
         return
-    found = find_heirs(connection, plan.template, [one.organization.id for one in plan.targets])
+    found = find_heirs(connection, plan.template, list(plan.organizations))
     now = {target: heir.owner.agent for target, heir in found.items()}
     wrong = [
         (change, target, f"would go to {change.to.agent}, which is not the one to inherit it")
@@ -145,9 +140,10 @@ def unused(connection: Connection, plan: Plan, opening: Opening) -> None:
     }
     if not leaving:
         return
-    template, targets = plan.template, [one.organization.id for one in plan.targets]
-    about = About(template.agent_id, template.organization.id, targets)
-    asked = asking(opening.kinds, opening.shapes, opening.uniques, named=False)
+    template = plan.template
+    about = About(template.agent_id, template.organization.id, plan.organizations)
+    # Those by which the template's fingerprint was read: they are made already.
+    asked = questions_for(opening, ())
     used = count_uses(connection, opening, asked, about, list(leaving))
     wrong = [
         (

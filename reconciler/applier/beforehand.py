@@ -21,8 +21,8 @@ def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
         if here != plan.database:
             raise different_database(plan, here)
         rows = history.applied(connection, plan.plan_id)
-        done = {target for *_, targets in rows for target in targets}
-        left = plan.for_targets({one.organization.id for one in plan.targets} - done)
+        done = history.done_of(rows)
+        left = plan.for_targets(set(plan.organizations) - done)
         if not left.empty:
             batch = Batch()
             enter = allowed.entry(batch, left, kinds, identifying(batch))

@@ -32,7 +32,7 @@ def locked(connection: Connection, plan: Plan, kinds: Kinds) -> list[str]:
 
 
 def _locked(connection: Connection, plan: Plan, opening: Opening) -> Iterator[str]:
-    targets = [target.organization.id for target in plan.targets]
+    targets = list(plan.organizations)
     scope = Scope.of(opening.kinds, frozenset(targets))
     script = Script(plan, opening.kinds, datetime.now(UTC))
     early = [lock for locks, _, _ in script.first() for lock in locks]

@@ -18,7 +18,7 @@ from reconciler.database.connection import Connection, run, session, transaction
 from reconciler.database.opening import open_ledger
 from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, OutcomeUnknownError, ReconcilerError
-from reconciler.ledger.history import applied, undone, waves_of
+from reconciler.ledger.history import applied, done_of, undone, waves_of
 from reconciler.model.outcome import Fate, Outcome, already, the_only, total
 from reconciler.model.plan import Plan
 
@@ -136,11 +136,11 @@ def _find(connection: Connection, plan: Plan, reviewed: str) -> Fate:
             raise another_database(plan, here)
         rows = applied(connection, reviewed)
         taken_back = undone(connection, rows, plan.changed)
-    mine = {target.organization.id for target in plan.targets}
+    mine = set(plan.organizations)
     rows = [row for row in rows if not mine.isdisjoint(row[2])]
     if not rows:
         return Fate(status="not_applied", plan_id=reviewed)
-    done = {target for *_, targets in rows for target in targets}
+    done = done_of(rows)
     waves = waves_of(rows)
     return Fate(
         status="applied" if done.issuperset(plan.changed) else "partly_applied",

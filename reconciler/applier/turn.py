@@ -46,7 +46,7 @@ def taking_turns(
     batch: Batch, plan: Plan, scope: Scope, reviewed: str, lock_timeout: str
 ) -> Callable[[], Turn]:
     """Take turns with other applies, then see what they have done, and which targets are left."""
-    targets = [one.organization.id for one in plan.targets]
+    targets = list(plan.organizations)
     new = [one.organization.id for one in plan.targets if one.revision is None]
     settings = batch.ask(Question([Fixed(_SETTINGS, (lock_timeout,))], _now))
     enter = batch.ask(guarded(scope, [record.enter(new)] if new else []))

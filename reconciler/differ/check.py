@@ -45,7 +45,7 @@ def check(plan: Plan, kinds: Kinds) -> None:
 
 
 def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
-    targets = [target.organization.id for target in plan.targets]
+    targets = list(plan.organizations)
     if targets != sorted(set(targets)):
         yield "the targets are not sorted, or one stands twice"
     if plan.template.organization.id in targets:

@@ -86,7 +86,7 @@ def decide(
     unwritten: dict[Address, set[str]] = defaultdict(set)
     for collision in snapshot.collisions:
         unwritten[collision.address].add(collision.organization)
-    everywhere = {target.organization.id for target in snapshot.targets}
+    everywhere = set(snapshot.organizations)
     named = {kind.name: kind for kind in kinds}
     for row in snapshot.rows:
         if next(incomplete(named[row.address.kind], row, named), None):
@@ -129,7 +129,7 @@ def _round(
         frozenset(row.address for row in snapshot.rows), {kind.name: kind for kind in kinds}
     )
     ownership = Ownership(snapshot.template)
-    everywhere = frozenset(target.organization.id for target in snapshot.targets)
+    everywhere = frozenset(snapshot.organizations)
     decisions = []
     for kind in kinds:
         for row in rows[kind.name]:

@@ -94,7 +94,7 @@ class Told:
 
     def finish(self) -> None:
         """Note the flags that were of no use."""
-        everywhere = tuple(target.organization.id for target in self.snapshot.targets)
+        everywhere = self.snapshot.organizations
         self.notes += [
             NeedlessFlag(address=one.address, targets=everywhere, action=one.action)
             for one in self.resolutions.values()

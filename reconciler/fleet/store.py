@@ -201,7 +201,7 @@ def forget(connection: Connection, plan_id: str, targets: Iterable[str]) -> None
 def done(connection: Connection, stored: Stored) -> set[str]:
     """The targets that the ledger says are done."""
     rows = history.applied(connection, stored.plan_id)
-    return {target for *_, targets in rows for target in targets} & set(stored.targets)
+    return history.done_of(rows) & set(stored.targets)
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:

@@ -126,9 +126,14 @@ def undone(
     if not rows:
         return ()
     numbers = [number for number, *_ in rows]
-    targets = sorted({one for *_, each in rows for one in each} & set(changed))
+    targets = sorted(done_of(rows) & set(changed))
     (found,) = run(connection, [Fixed(_UNDONE, (numbers, targets))])
     return tuple(Undone(revision=number, targets=count) for number, count in found)
+
+
+def done_of(rows: Sequence[tuple[Any, ...]]) -> set[str]:
+    """The targets to which these revisions, as `applied` gives them, were applied."""
+    return {target for *_, targets in rows for target in targets}
 
 
 def waves_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Wave, ...]:

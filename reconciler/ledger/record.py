@@ -98,7 +98,7 @@ def revision(plan: Plan, counts: dict[str, dict[str, int]], part_of: str | None)
             plan.actor.mode,
             plan.actor.user_id,
             canonical(counts),
-            [target.organization.id for target in plan.targets],
+            list(plan.organizations),
             told["request"].get("mode", "sync"),
             told["request"].get("revision"),
             sum(target.agent_id is None for target in plan.targets),

@@ -101,7 +101,7 @@ class Plan(Noun):
         since ten thousand of them would stand there once a change.
         """
         told = self.model_dump()
-        everywhere = tuple(one.organization.id for one in self.targets)
+        everywhere = self.organizations
         if len(everywhere) > 1:
             told |= _each(told, lambda there: there == everywhere, EVERYWHERE)
         return told
@@ -142,6 +142,11 @@ class Plan(Noun):
         )
 
     @property
+    def organizations(self) -> tuple[str, ...]:
+        """The ids of its targets, in their order."""
+        return tuple(one.organization.id for one in self.targets)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to apply."""
         return not self.changes
@@ -157,15 +162,13 @@ class Plan(Noun):
 
     def within(self, targets: Iterable[str]) -> Plan:
         """What it does in some of its targets, by their ids; everything else that it says stays."""
-        some = frozenset(targets)
-        return self.model_copy(
-            update={
-                "changes": tuple(
-                    for_targets(change, some.intersection(change.targets))
-                    for change in self.changes
-                    if not some.isdisjoint(change.targets)
-                )
-            }
+        return self.model_copy(update={"changes": self._changes_in(frozenset(targets))})
+
+    def _changes_in(self, wanted: frozenset[str]) -> tuple[Change, ...]:
+        return tuple(
+            for_targets(change, there)
+            for change in self.changes
+            if (there := wanted.intersection(change.targets))
         )
 
     @property
@@ -196,11 +199,7 @@ class Plan(Noun):
                 "targets": targets,
                 # How many rows are unchanged is only known of all targets together.
                 "unchanged": 0,
-                "changes": tuple(
-                    for_targets(change, there)
-                    for change in self.changes
-                    if (there := wanted.intersection(change.targets))
-                ),
+                "changes": self._changes_in(wanted),
                 "conflicts": tuple(one for one in self.conflicts if one.target in wanted),
                 "left_behind": (),
                 "notes": _told(self.notes, wanted),

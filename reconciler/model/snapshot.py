@@ -206,6 +206,11 @@ class Snapshot(Noun):
     placed: tuple[State, ...] = ()
     heirs: dict[str, Heir] = Field(default_factory=dict)
 
+    @property
+    def organizations(self) -> tuple[str, ...]:
+        """The ids of the targets, in their order."""
+        return tuple(one.organization.id for one in self.targets)
+
     def without(self, organizations: frozenset[str]) -> Snapshot:
         """The same as if these organisations were no targets."""
         targets = tuple(one for one in self.targets if one.organization.id not in organizations)

@@ -113,7 +113,7 @@ class _Rollout:
                 raise different_database(self.plan, here)
             rows = history.applied(connection, self.plan.plan_id)
             undone = history.undone(connection, rows, self.plan.changed)
-        done = {target for *_, targets in rows for target in targets}
+        done = history.done_of(rows)
         changed = self.plan.changed
         left = [target for target in changed if target not in done]
         waves = list(self.pace.slices(left, len(changed)))
