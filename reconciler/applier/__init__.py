@@ -21,13 +21,12 @@ from reconciler.applier.judged import guarded, holding, never_by_itself, writing
 from reconciler.applier.refusals import (
     different_database,
     gone_targets,
-    in_conflict,
     lost_at_commit,
+    refuse_unfit,
 )
 from reconciler.applier.turn import taking_turns
 from reconciler.database.connection import Batch, Connection, ask, transaction
 from reconciler.database.opening import Opening, identifying
-from reconciler.differ.check import check
 from reconciler.errors import (
     LockedError,
     OutcomeUnknownError,
@@ -71,9 +70,7 @@ def apply(
     database), RefusedError, or what `open_database` raises; then nothing was written. Raises
     OutcomeUnknownError where the connection is lost at COMMIT (see `lost`).
     """
-    check(plan, kinds)
-    if plan.blocking:
-        raise in_conflict(plan)
+    refuse_unfit(plan, kinds)
     if plan.empty:
         return Outcome(
             status="nothing_to_do", plan_id=reviewed or plan.plan_id, targets=verdicts(plan, {})

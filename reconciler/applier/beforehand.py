@@ -11,15 +11,22 @@ from reconciler.ledger import history
 from reconciler.model.plan import Plan
 
 
+def in_its_database(connection: Connection, plan: Plan) -> None:
+    """Set up the transaction's session; raises PlanFileError where the plan is of another database,
+    or what `open_ledger` raises.
+    """
+    here = open_ledger(connection)
+    if here != plan.database:
+        raise different_database(plan, here)
+
+
 def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
     """Raise what an apply of the plan would raise here and now, but for what only rows can tell.
 
     Of what was applied already, nothing more is asked than that this is the database.
     """
     with transaction(connection, read_only=True):
-        here = open_ledger(connection)
-        if here != plan.database:
-            raise different_database(plan, here)
+        in_its_database(connection, plan)
         rows = history.applied(connection, plan.plan_id)
         done = history.done_of(rows)
         left = plan.for_targets(set(plan.organizations) - done)

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from reconciler.database.fit import Shapes
+from reconciler.differ.check import check
 from reconciler.errors import (
     ConflictsError,
     NotAppliedError,
@@ -14,6 +15,7 @@ from reconciler.errors import (
     SchemaMismatchError,
     StalePlanError,
 )
+from reconciler.kinds import Kinds
 from reconciler.model.change import Create, Rewrite
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Plan
@@ -158,10 +160,13 @@ def gone_targets(plan: Plan, gone: Sequence[str]) -> StalePlanError:
     )
 
 
-def in_conflict(plan: Plan) -> ConflictsError:
-    """The plan cannot be applied as it is."""
+def refuse_unfit(plan: Plan, kinds: Kinds) -> None:
+    """Raise what needs no database to be seen: InvalidPlanError, or ConflictsError."""
+    check(plan, kinds)
+    if not plan.blocking:
+        return
     count = len(plan.blocking)
-    return ConflictsError(
+    raise ConflictsError(
         f"the plan has {count} unresolved conflict{'s' if count > 1 else ''}",
         hint="`reconcile show FILE` names each with the commands that would resolve it; "
         "then make a new plan.",

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler import library
-from reconciler.applier.refusals import different_database, in_conflict
+from reconciler.applier.refusals import different_database, refuse_unfit
 from reconciler.database.connection import Connection, Database, session, transaction, translated
 from reconciler.database.opening import open_ledger
-from reconciler.differ.check import check
 from reconciler.errors import Exit
 from reconciler.fleet import install, jobs, store
 from reconciler.model.enqueued import Deferred
@@ -43,9 +42,7 @@ def enqueue(
     """
     jobs.needed()
     pace = Pace.of(wave=wave, canary=canary, max_failures=max_failures, pause=pause)
-    check(plan, library.kinds_of(plan, kinds))
-    if plan.blocking:
-        raise in_conflict(plan)
+    refuse_unfit(plan, library.kinds_of(plan, kinds))
     refuse_too_large(plan, pace)
     stored = store.new(plan, pace, lock_timeout)
     told = {"plan_id": plan.plan_id, "waves": len(stored.waves), "targets": len(stored.targets)}

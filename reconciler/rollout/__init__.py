@@ -9,10 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.applier.refusals import different_database, in_conflict
+from reconciler.applier.beforehand import in_its_database
+from reconciler.applier.refusals import refuse_unfit
 from reconciler.database.connection import Database, session, transaction
-from reconciler.database.opening import open_ledger
-from reconciler.differ.check import check
 from reconciler.errors import (
     OutcomeUnknownError,
     ReconcilerError,
@@ -87,9 +86,7 @@ class _Rollout:
     def outcome(self) -> Outcome:
         """Wave after wave, until all is done or it has to stop."""
         plan = self.plan
-        check(plan, self.kinds)
-        if plan.blocking:
-            raise in_conflict(plan)
+        refuse_unfit(plan, self.kinds)
         if plan.empty:
             return Outcome(status="nothing_to_do", plan_id=plan.plan_id, targets=verdicts(plan, {}))
         waves = self._waves()
@@ -108,9 +105,7 @@ class _Rollout:
     def _waves(self) -> list[Sequence[str]]:
         """What is left to do. Another process may do some of it: each wave asks again."""
         with session(self.database) as connection, transaction(connection, read_only=True):
-            here = open_ledger(connection)
-            if here != self.plan.database:
-                raise different_database(self.plan, here)
+            in_its_database(connection, self.plan)
             rows = history.applied(connection, self.plan.plan_id)
             undone = history.undone(connection, rows, self.plan.changed)
         done = history.done_of(rows)
