@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test soak bench lint fix schemas golden lock clean
+.PHONY: help demo test soak trust bench lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -23,6 +23,10 @@ soak: .venv/test
 	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories tests/fleet/test_fleet_workers.py
 
 HISTORIES ?= 1000
+
+# Every fault and bad input that something is promised about, in all variants; writes the table anew.
+trust: .venv/test
+	RECONCILE_DEPTH=deep $(BIN)/python -m pytest -n 2 -m shows --update-trust
 
 # What things cost, as ratios, within minutes; TARGETS=1000 for a larger town.
 bench: .venv/test

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fixtures.settlers",
     "tests.fixtures.cut",
     "tests.fixtures.golden",
+    "tests.fixtures.shown",
     "tests.fixtures.spread",
     "tests.fixtures.embedded",
 ]

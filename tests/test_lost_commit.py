@@ -43,6 +43,7 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     return told
 
 
+@pytest.mark.shows("connection lost after COMMIT was executed", "the outcome is looked up: applied")
 def test_committed_and_not_told_is_applied(
     shared_world: World, small_template: str, attempts: list[Plan]
 ) -> None:
@@ -69,6 +70,9 @@ def test_committed_and_not_told_is_applied(
     assert everything(world, target, plan)
 
 
+@pytest.mark.shows(
+    "connection lost before COMMIT was executed", "the outcome is looked up: nothing was written"
+)
 def test_not_committed_is_an_error_that_says_so(
     shared_world: World, small_template: str, attempts: list[Plan]
 ) -> None:
@@ -134,6 +138,7 @@ def test_whoever_lends_a_connection_asks_himself(
     assert everything(world, target, plan)
 
 
+@pytest.mark.shows("a lost transaction that ends later", "its end is waited for, and told")
 @pytest.mark.parametrize("told", [True, False])
 def test_a_transaction_that_ends_late_is_waited_for(
     shared_world: World, small_template: str, told: bool
@@ -163,6 +168,9 @@ def test_a_transaction_that_ends_late_is_waited_for(
         assert everything(world, target, plan)
 
 
+@pytest.mark.shows(
+    "a lost transaction that does not end", "the outcome is called unknown, with what to do"
+)
 def test_a_transaction_that_does_not_end_is_unknown(
     shared_world: World, small_template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +242,7 @@ def test_a_server_that_cannot_be_asked(world: World, capsys: pytest.CaptureFixtu
     _closed(world, False)
 
 
+@pytest.mark.shows("Ctrl-C while COMMIT is under way", "the outcome is looked up, never guessed")
 def test_an_interrupt_at_commit_is_no_rollback(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def test_nesting_that_a_file_cannot_hold_is_said() -> None:
         planfile.dumps(plans.plan([plans.create(deep=deep)]))
 
 
+@pytest.mark.shows("a plan file that was cut off", "refused, and said so")
 @pytest.mark.parametrize("length", [0, 1, 300, 2000, -2])
 def test_a_file_that_was_cut_off_says_so(length: int) -> None:
     with pytest.raises(PlanFileError, match="cut off in the middle"):
@@ -129,6 +130,9 @@ def test_a_key_of_the_file_cannot_feign_a_line_of_the_message() -> None:
     assert len(refusal.value.message.splitlines()) == 2
 
 
+@pytest.mark.shows(
+    "a plan file edited by hand", "refused: its effects are not those of its plan_id"
+)
 @pytest.mark.parametrize(
     "edit",
     [
@@ -180,6 +184,7 @@ def test_saving_writes_a_file_that_others_may_read(tmp_path: Path) -> None:
     assert planfile.load(path) == plans.worked()
 
 
+@pytest.mark.shows("writing the plan file fails", "the old file stays; no half-written one")
 @pytest.mark.parametrize("failing", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_what_fails_leaves_the_old_plan_and_nothing_else(

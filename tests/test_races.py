@@ -111,6 +111,7 @@ def one_set_of_rows(world: World, organization: str, agent: str) -> None:
     ) == [(8,)]
 
 
+@pytest.mark.shows("two first installs at once", "one agent, one set of rows")
 @pytest.mark.parametrize("other", ["user_ana", "user_pia"])
 def test_two_first_installs_make_one_agent_and_one_set_of_rows(
     shared_world: World, other: str
@@ -154,6 +155,9 @@ def before_each_trip(step: Callable[[int], None]) -> Iterator[None]:
         yield
 
 
+@pytest.mark.shows(
+    "the template changes while it is read", "a plan shows one version of it, never a mixture"
+)
 def test_a_template_published_while_it_is_read_never_mixes_two_versions(
     shared_world: World,
 ) -> None:
@@ -195,6 +199,7 @@ def deadlocks(world: World) -> int:
     return int(found)
 
 
+@pytest.mark.shows("two appliers with overlapping targets", "both end, one after the other")
 def test_appliers_with_overlapping_targets_take_turns(shared_world: World) -> None:
     """Two templates into the same organisations, named in opposite order: both are applied."""
     world = shared_world
@@ -216,6 +221,7 @@ def test_appliers_with_overlapping_targets_take_turns(shared_world: World) -> No
     assert deadlocks(world) == before
 
 
+@pytest.mark.shows("two plans for the same rows", "one is applied, the other is stale")
 def test_two_plans_for_the_same_rows_one_is_applied_and_the_other_is_stale(
     shared_world: World,
 ) -> None:
@@ -242,6 +248,7 @@ def test_two_plans_for_the_same_rows_one_is_applied_and_the_other_is_stale(
     assert outcomes[0].counts == outcomes[1].counts
 
 
+@pytest.mark.shows("a tenant writes other rows during an apply", "the tenant does not wait")
 def test_a_tenant_who_writes_unrelated_rows_meanwhile_is_not_blocked(shared_world: World) -> None:
     world = shared_world
     template = Publisher.open(world)

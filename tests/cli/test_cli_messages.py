@@ -48,6 +48,7 @@ def test_debug_can_be_a_setting(
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.shows("a password in the connection string", "it appears in no output")
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from tests.fixtures.shown import Variants, depth
 from tests.fixtures.world import World
 from tests.histories.steps import HISTORY
 from tests.histories.sync import sync
@@ -21,18 +23,25 @@ SLOW = settings(
     deadline=None,
     database=None,
     derandomize=not SOAK,
-    max_examples=SOAK or 5,
+    max_examples=SOAK or depth(5, 60),
     phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if SOAK else [])],
     suppress_health_check=list(HealthCheck),
     print_blob=bool(SOAK),
 )
 
 
+@pytest.mark.shows(
+    "random histories of publishers and tenants",
+    "tenants' rows are byte-identical; planned again is empty",
+)
 @SLOW
 @given(history=HISTORY)
 def test_whatever_happens_to_versions_nothing_is_lost(
-    shared_world: World, history: list[tuple[list[tuple[Any, ...]], tuple[Any, ...]]]
+    shared_world: World,
+    variants: Variants,
+    history: list[tuple[list[tuple[Any, ...]], tuple[Any, ...]]],
 ) -> None:
+    variants.add()
     town = Town.found(shared_world)
     for steps, (_, who, adopting) in history:
         for step in steps:

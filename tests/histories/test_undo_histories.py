@@ -8,9 +8,11 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fixtures.shown import Variants
 from tests.fixtures.world import World
 from tests.histories.neighbours import Neighbours
 from tests.histories.steps import STEP, TENANTS, on_a_row
@@ -44,6 +46,9 @@ PLANS = st.sampled_from(
 )
 
 
+@pytest.mark.shows(
+    "random histories, undone", "the rows are what they were; undo of undo applies again"
+)
 @SLOW
 @given(
     first=FIRST, installed=st.booleans(), then=THEN, who=WHO, plan=PLANS,
@@ -51,6 +56,7 @@ PLANS = st.sampled_from(
 )  # fmt: skip
 def test_what_is_undone_is_as_it_was(
     shared_world: World,
+    variants: Variants,
     first: list[tuple[Any, ...]],
     installed: bool,
     then: list[tuple[Any, ...]],
@@ -58,6 +64,7 @@ def test_what_is_undone_is_as_it_was(
     plan: dict[str, Any],
     chance: int,
 ) -> None:
+    variants.add()
     town = Neighbours.found(shared_world)
     for step in first:
         town.live(step)

@@ -205,6 +205,10 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.shows(
+    "a statement with another table, column, function or organisation",
+    "the guard refuses it before it is sent",
+)
 @pytest.mark.parametrize(("what", "serves", "old", "new"), MUTATIONS, ids=[m[0] for m in MUTATIONS])
 def test_a_mutated_statement_is_refused(
     real: Real, what: str, serves: str, old: str | None, new: str
@@ -212,6 +216,7 @@ def test_a_mutated_statement_is_refused(
     refused(mutated(real[serves], old, new))
 
 
+@pytest.mark.shows("DDL, COPY, DO, several statements", "the guard refuses them")
 @pytest.mark.parametrize(
     "text",
     [
