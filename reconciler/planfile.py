@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from reconciler.errors import PlanFileError
 from reconciler.model.canonical import Number, parse, pretty
-from reconciler.model.plan import EVERYWHERE, FORMAT_VERSION, Plan
+from reconciler.model.plan import FORMAT_VERSION, Plan
 from reconciler.model.value import FROM_FILE
+from reconciler.model.written import EVERYWHERE, table_schema
 
 STDIN: Final = "-"
 
@@ -160,6 +161,7 @@ def schema() -> dict[str, Any]:
                 "title": there.pop("title"), "anyOf": [there, {"const": EVERYWHERE}]
             }  # fmt: skip
         _require(definition, [name for name, _ in _constants(definition)])
+    found["properties"]["targets"] = table_schema(definitions)
     _require(found, ["format_version", "plan_id"])
     found["properties"]["format_version"]["pattern"] = rf"^{_MAJOR}\."
     return {
@@ -234,6 +236,8 @@ def _place(location: tuple[int | str, ...], content: Any, missing: bool) -> tupl
     place = ""
     here = content
     for index, part in enumerate(location):
+        if isinstance(here, dict) and isinstance(part, int) and "rows" in here:
+            place, here = f"{place}.rows", here["rows"]
         if isinstance(here, list) and isinstance(part, int) and part < len(here):
             place += f"[{part}]"
             here = here[part]

@@ -32,6 +32,13 @@ def test_what_is_written_is_read(make: Callable[[], Plan]) -> None:
     assert planfile.dumps(planfile.loads(text)) == text
 
 
+def test_targets_of_an_earlier_format_are_read() -> None:
+    """Each was an object of its own; the ledger still has such plans."""
+    plan = everything()
+    earlier = plan.written() | {"targets": [one.model_dump() for one in plan.targets]}
+    assert planfile.loads(planfile.text_of(earlier)) == plan
+
+
 def test_numbers_keep_every_digit() -> None:
     text = planfile.dumps(planfile.loads(planfile.dumps(everything())))
     for digits in (
@@ -106,7 +113,9 @@ def _edited(edit: Callable[[dict[str, Any]], object]) -> str:
             lambda plan: plan["conflicts"][0].update(address="no address"),
             r"conflicts\[0\].address: .*write kind.key",
         ),
-        (lambda plan: plan["targets"].append("acme"), r"targets\[1\]: "),
+        (lambda plan: plan["targets"]["rows"].append("acme"), r"targets.rows\[1\]: "),
+        (lambda plan: plan["targets"]["rows"][0].pop(), r"targets.rows\[0\]: "),
+        (lambda plan: plan["targets"]["columns"].append("id"), r"targets: "),
     ],
 )
 def test_the_wrong_field_is_named(edit: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -143,7 +152,7 @@ def test_a_key_of_the_file_cannot_feign_a_line_of_the_message() -> None:
         lambda plan: plan["request"]["resolutions"][0].update(action="skip"),
         lambda plan: plan["actor"].update(user_id="user_eve"),
         lambda plan: plan["database"].update(name="production"),
-        lambda plan: plan["targets"][0].update(revision=13),
+        lambda plan: plan["targets"]["rows"][0].__setitem__(5, 13),
         lambda plan: plan.update(plan_id="0" * 64),
     ],
 )

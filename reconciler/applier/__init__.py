@@ -25,8 +25,9 @@ from reconciler.applier.refusals import (
     refuse_unfit,
 )
 from reconciler.applier.turn import taking_turns
-from reconciler.database.connection import Batch, Connection, ask, transaction
+from reconciler.database.connection import Batch, Connection, Question, ask, transaction
 from reconciler.database.opening import Opening, identifying
+from reconciler.database.platform import Fixed
 from reconciler.errors import (
     LockedError,
     OutcomeUnknownError,
@@ -48,6 +49,18 @@ from reconciler.sql.tree import Statement
 RETRIES: Final = 3
 # From so many rows on, a person who watches is told of each statement.
 _MANY: Final = 2_000
+# The planner takes a row that it looks up by a key for one at the far end of the disk, and would
+# rather read all that the ledger knows.
+_BY_KEY: Final = Question(
+    [
+        Fixed(
+            "SELECT set_config('enable_hashjoin', 'off', true), "
+            "set_config('enable_mergejoin', 'off', true)",
+            (),
+        )
+    ],
+    lambda _: None,
+)
 
 
 def apply(
@@ -224,28 +237,31 @@ class _Apply:
         revised = batch.ask(guarded(self.scope, [told]))
         rows = script.writes()
         ledgers = [
-            record.content(script.contents()),
-            *script.places(),
+            record.content(script.ledger.contents()),
+            *script.ledger.places(),
             *script.audits(),
             *script.last(),
-            record.advance(self.targets, self.plan.plan_id),
         ]
+        known = [*script.ledger.replaced(), record.advance(self.targets, self.plan.plan_id)]
         # One statement after the other where much is written and somebody watches.
         slowly = watched() and self.plan.rows >= _MANY
-        written = None if slowly else batch.ask(writing(self.scope, [*rows, *ledgers]))
+        steps = (writing(self.scope, [*rows, *ledgers]), _BY_KEY, writing(self.scope, known))
+        written = () if slowly else tuple(batch.ask(one) for one in steps)
         tell("writing", rows=self.plan.rows)
         batch.send(self.connection)
         if moved is not None:
             moved()
         number: int
         ((number, self.transaction_id),) = revised()[0]
-        if written is None:
+        if slowly:
             self._write_each(rows)
         tell("recording", rows=self.plan.rows)
-        if written is None:
+        if slowly:
             self._write_each(ledgers)
-        else:
-            written()
+            ask(self.connection, _BY_KEY)
+            self._write_each(known)
+        for answer in written:
+            answer()
         return number
 
     def _write_each(self, statements: list[Statement]) -> None:

@@ -68,6 +68,9 @@ def too_deep(text: str) -> bool:
     return False
 
 
+# Of these types, a list is written by the standard library as it is here.
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
 # One encoder for all: json.dumps would make a new one for each text.
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -119,9 +122,9 @@ def _write(value: Any, parts: list[str]) -> None:
             _write(value[key], parts)
             opening = ", "
         parts.append("}" if value else "{}")
-    elif isinstance(value, Sequence) and all(type(item) is str for item in value):
+    elif isinstance(value, Sequence) and _PLAIN.issuperset(map(type, value)):
         # Ten thousand targets are listed in every change.
-        parts.append("[" + ", ".join(map(_quoted, value)) + "]")
+        parts.append(_quoted(value))
     elif isinstance(value, Sequence):
         opening = "["
         for item in value:

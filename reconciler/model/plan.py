@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, model_validator
@@ -17,10 +17,9 @@ from reconciler.model.note import Note
 from reconciler.model.request import Request
 from reconciler.model.snapshot import Actor, DatabaseIdentity, Target, Template
 from reconciler.model.value import Value
+from reconciler.model.written import shortened, spelled_out
 
-FORMAT_VERSION: Final = "1.2"
-# In a plan file, instead of the ids of all targets.
-EVERYWHERE: Final = "all"
+FORMAT_VERSION: Final = "1.3"
 
 
 class Drift(Noun):
@@ -86,25 +85,12 @@ class Plan(Noun):
     @model_validator(mode="before")
     @classmethod
     def _spelled_out(cls, given: Any) -> Any:
-        """What is said of `EVERYWHERE` is said of each target."""
-        if not isinstance(given, dict) or not isinstance(given.get("targets"), list):
-            return given
-        everywhere = [
-            one["organization"].get("id")
-            for one in given["targets"]
-            if isinstance(one, dict) and isinstance(one.get("organization"), dict)
-        ]
-        return {**given, **_each(given, lambda there: there == EVERYWHERE, everywhere)}
+        return spelled_out(given)
 
     def written(self) -> dict[str, Any]:
-        """Its fields as a file has them: what is said of all of several targets says `EVERYWHERE`,
-        since ten thousand of them would stand there once a change.
-        """
-        told = self.model_dump()
-        everywhere = self.organizations
-        if len(everywhere) > 1:
-            told |= _each(told, lambda there: there == everywhere, EVERYWHERE)
-        return told
+        """Its fields as a file has them (`reconciler.model.written`)."""
+        fields = dict.fromkeys(type(self).model_fields)
+        return shortened({**fields, **self.model_dump(exclude={"targets"})}, self.targets)
 
     def identified(self) -> Plan:
         """This plan with the plan_id that its meaning has."""
@@ -259,22 +245,6 @@ def _told(said: tuple[_Told, ...], wanted: frozenset[str]) -> tuple[_Told, ...]:
         for one in said
         if (there := wanted.intersection(one.targets))
     )
-
-
-def _each(
-    plan: dict[str, Any], wanted: Callable[[object], bool], instead: object
-) -> dict[str, Any]:
-    """The lists of a plan whose members name their targets, with other names for them."""
-    return {
-        name: [
-            {**one, "targets": instead}
-            if isinstance(one, dict) and wanted(one.get("targets"))
-            else one
-            for one in plan[name]
-        ]
-        for name in ("changes", "notes", "drift")
-        if isinstance(plan.get(name), list | tuple)
-    }
 
 
 def _effect(change: Change) -> object:

@@ -37,6 +37,13 @@ _SPEECH: Final = frozenset(
 )  # fmt: skip
 _LEDGER: Final = "reconcile"
 _LEDGER_INSERTS: Final = frozenset({"content", "placement", "revision", "target"})
+# What may change in a placement: its name, and what is told of it.
+_PLACEMENT: Final = frozenset(
+    {
+        "key", "template_agent_id", "template_organization_id", "content", "revision", "state",
+        "kept",
+    }
+)  # fmt: skip
 _PLATFORM: Final = frozenset({"agents", "member", "organization", "user"})
 
 
@@ -207,8 +214,10 @@ class Scope:
             return
         if (table.db, table.name) == (_LEDGER, "placement"):
             place = conditions.get((table.alias, "organization_id"))
-            if not isinstance(place, exp.Column) or place.table != "p" or columns != ["key"]:
-                yield "the ledger's names may only change at the placements"
+            if not isinstance(place, exp.Column) or place.table != "p":
+                yield "the ledger is told of another organisation than the placement's"
+            if not _PLACEMENT.issuperset(columns):
+                yield "the ledger's placements stay where they are"
             yield from bounds.placements(sources_of(tree))
             return
         own = {

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 
 from sqlglot import exp
 
+from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.canonical import canonical, digest_of
-from reconciler.model.change import Create, Release, Retire
+from reconciler.model.change import Create, Move, Release, Retire
 from reconciler.model.kind import Kind
+from reconciler.model.plan import Plan
 from reconciler.model.snapshot import Standing
-from reconciler.sql.contents import AnyChange, Contents, as_cte, base, owner_after
+from reconciler.sql.contents import AnyChange, Contents, as_cte, at_place, base, owner_after
 from reconciler.sql.resolve import Resolver
+from reconciler.sql.source import Sources
 from reconciler.sql.tree import (
     Parameters,
     Statement,
+    all_of,
     array,
     as_text,
     cast_to,
@@ -26,85 +32,149 @@ from reconciler.sql.tree import (
 )
 
 _KEY = ("organization_id", "kind", "key")
-_TOLD = (
-    "template_agent_id",
-    "template_organization_id",
-    "row_id",
-    "content",
-    "revision",
-    "state",
-    "kept",
-)
 
 
-def place(
-    changes: Contents,
-    digests: Sequence[str],
-    agent: str,
-    organization: str,
-    plan_id: str,
-    *,
-    fresh: bool,
-) -> Statement:
-    """Tell the ledger which row is at each address, and with which content.
+class Ledger:
+    """What the ledger is told of the rows that a plan changes."""
 
-    `digests` are those of the contents, one a change. `fresh` says that it knows nothing of the
-    targets yet, so that it need not look.
+    def __init__(self, plan: Plan, sources: Sources) -> None:
+        self.plan = plan
+        self.sources = sources
 
-    It finds the rows by their addresses, once they are written; so its count also shows that
-    there is exactly one live row at each.
-    """
-    kind = changes.kind
-    asked = Parameters()
-    contents = changes.select(
-        asked,
-        {
-            "digest": digests,
-            "agent": [owner_after(one, agent, organization)[0] or agent for one in changes.changes],
-            "state": changes.each(_state),
-            "kept": changes.each(_kept),
-        },
-    )
-    keys = [column("c", key) for key in changes.sources.key_names(kind)]
-    rows = (
-        Resolver(changes.sources)
-        .at(changes, asked)
-        .select(
-            column("p", "organization_id"),
-            asked.add(kind.name, "text"),
-            array(keys),
-            column("c", "agent"),
-            asked.add(organization, "text"),
-            as_text(column("t", kind.id)),
-            column("c", "digest"),
-            revised_by(plan_id, asked),
-            column("c", "state"),
-            cast_to(column("c", "kept"), "text[]"),
-            copy=False,
+    def contents(self) -> dict[str, str]:
+        """The base values of all changes as JSON, by digest."""
+        return dict(self._told.values())
+
+    def places(self) -> list[Statement]:
+        """Where rows went that are new to it."""
+        fresh = all(target.revision is None for target in self.plan.targets)
+        return [self._place(one, fresh=fresh) for one in self._changes(lambda one: not _known(one))]
+
+    def replaced(self) -> list[Statement]:
+        """What became of the rows that it knows."""
+        return [self._replace(one) for one in self._changes(_known)]
+
+    @cached_property
+    def _told(self) -> dict[tuple[Address, tuple[str, ...]], tuple[str, str]]:
+        """The base values of each change, by its address and targets, after their digest."""
+        return {
+            (change.address, change.targets): remembered(
+                self.sources.kinds[change.address.kind], change
+            )
+            for change in self.plan.changes
+        }
+
+    def _changes(self, wanted: Callable[[AnyChange], bool]) -> Iterator[Contents]:
+        """Some of the changes, kind by kind in the order of writing."""
+        found: dict[str, list[AnyChange]] = defaultdict(list)
+        for change in filter(wanted, self.plan.changes):
+            found[change.address.kind].append(change)
+        for kind in self.sources.kinds.values():
+            if kind.name in found:
+                yield Contents(kind, tuple(found[kind.name]), self.sources)
+
+    def _place(self, changes: Contents, *, fresh: bool) -> Statement:
+        """Tell it which row is at each address, and with which content.
+
+        `fresh` says that it knows nothing of the targets yet, so that it need not look.
+
+        It finds the rows by their addresses, once they are written; so its count also shows that
+        there is exactly one live row at each.
+        """
+        kind = changes.kind
+        asked = Parameters()
+        contents = self._contents(changes, asked)
+        keys = [column("c", key) for key in changes.sources.key_names(kind)]
+        told = {**self._values(asked), "row_id": as_text(column("t", kind.id))}
+        rows = (
+            Resolver(changes.sources)
+            .at(changes, asked)
+            .select(
+                column("p", "organization_id"),
+                asked.add(kind.name, "text"),
+                array(keys),
+                *told.values(),
+                copy=False,
+            )
+            # As the index has them: it then grows at one place at a time, and stays smaller.
+            .order_by(column("p", "organization_id"), copy=False)
         )
-        # As the index has them: it then grows at one place at a time, and stays a fifth smaller.
-        .order_by(column("p", "organization_id"), copy=False)
-    )
-    inserted = exp.Insert(
-        this=exp.Schema(
-            this=exp.Table(this=name("placement"), db=name("reconcile")),
-            expressions=[name(text) for text in (*_KEY, *_TOLD)],
-        ),
-        expression=rows,
-        conflict=None
-        if fresh
-        else exp.OnConflict(
-            conflict_keys=[name(text) for text in _KEY],
-            action=exp.var("DO UPDATE"),
-            expressions=[
-                exp.EQ(this=exp.Column(this=name(text)), expression=column("excluded", text))
-                for text in _TOLD
-            ],
-        ),
-    )
-    return Statement(
-        f"remember {kind.name}", as_cte(inserted, contents), asked.taken(), changes.rows
-    )
+        inserted = exp.Insert(
+            this=exp.Schema(
+                this=exp.Table(this=name("placement"), db=name("reconcile")),
+                expressions=[name(text) for text in (*_KEY, *told)],
+            ),
+            expression=rows,
+            conflict=None
+            if fresh
+            else exp.OnConflict(
+                conflict_keys=[name(text) for text in _KEY],
+                action=exp.var("DO UPDATE"),
+                expressions=_set({text: column("excluded", text) for text in told}),
+            ),
+        )
+        return Statement(
+            f"remember {kind.name}", as_cte(inserted, contents), asked.taken(), changes.rows
+        )
+
+    def _replace(self, changes: Contents) -> Statement:
+        """Tell it what has become of rows that it knows, by their addresses alone."""
+        kind = changes.kind
+        asked = Parameters()
+        contents = self._contents(changes, asked)
+        keys = [at_place(column("c", key)) for key in changes.sources.key_names(kind)]
+        there = (
+            equal(column("l", "organization_id"), column("p", "organization_id")),
+            equal(column("l", "kind"), asked.add(kind.name, "text")),
+            equal(column("l", "key"), array(keys)),
+        )
+        tree = changes.placed(asked)
+        source = tree.args["from_"].this
+        source.set("joins", tree.args.get("joins"))
+        update = exp.Update(
+            this=table("reconcile", "placement", "l"),
+            expressions=_set(self._values(asked)),
+            from_=exp.From(this=source),
+            where=exp.Where(this=all_of(there)),
+        )
+        return Statement(
+            f"remember changed {kind.name}", as_cte(update, contents), asked.taken(), changes.rows
+        )
+
+    def _contents(self, changes: Contents, asked: Parameters) -> exp.Select:
+        agent, organization = self.plan.template.agent_id, self.plan.template.organization.id
+        owners = [owner_after(one, agent, organization)[0] for one in changes.changes]
+        return changes.select(
+            asked,
+            {
+                "digest": changes.each(lambda one: self._told[one.address, one.targets][0]),
+                "agent": [owner or agent for owner in owners],
+                "state": changes.each(_state),
+                "kept": changes.each(_kept),
+            },
+        )
+
+    def _values(self, asked: Parameters) -> dict[str, exp.Expr]:
+        """What there is to tell of a placement, whichever row it is, by column."""
+        return {
+            "template_agent_id": column("c", "agent"),
+            "template_organization_id": asked.add(self.plan.template.organization.id, "text"),
+            "content": column("c", "digest"),
+            "revision": revised_by(self.plan.plan_id, asked),
+            "state": column("c", "state"),
+            "kept": cast_to(column("c", "kept"), "text[]"),
+        }
+
+
+def _known(change: AnyChange) -> bool:
+    """Whether the ledger has the very row at its address, as far as the plan saw."""
+    return not isinstance(change, Create | Move) and change.was == "placed"
+
+
+def _set(values: Mapping[str, exp.Expr]) -> list[exp.EQ]:
+    return [
+        exp.EQ(this=exp.Column(this=name(text)), expression=value) for text, value in values.items()
+    ]
 
 
 def revised_by(plan_id: str, asked: Parameters) -> exp.Expr:

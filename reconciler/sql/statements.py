@@ -19,7 +19,7 @@ from reconciler.sql.contents import AnyChange, Contents, referred
 from reconciler.sql.hang import parents, references
 from reconciler.sql.link import links, lock_flagged
 from reconciler.sql.move import at_source, not_there, rename, rename_placements
-from reconciler.sql.remember import place, remembered
+from reconciler.sql.remember import Ledger
 from reconciler.sql.revive import lock_retired, not_retired, retire, revive
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import Statement
@@ -47,6 +47,7 @@ class Script:
         self.drawn: Mapping[str, Sequence[str]] = {}
         self.since: Mapping[str, int] = {}
         self.sources = Sources(kinds, plan.shapes)
+        self.ledger = Ledger(plan, self.sources)
         self._made: dict[Address, frozenset[str]] = {}
         for change in plan.changes:
             if isinstance(change, Create | Adopt):
@@ -215,18 +216,6 @@ class Script:
             waiting.extend(links(self.writer, both))
         return [*rows, *waiting]
 
-    def places(self) -> list[Statement]:
-        """What the ledger remembers of where rows went."""
-        found = []
-        fresh = all(target.revision is None for target in self.plan.targets)
-        for creates, updates in self._groups():
-            both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
-            if both.changes:
-                ours = (self.plan.template.agent_id, self.plan.template.organization.id)
-                digests = [self._told[one.address, one.targets][0] for one in both.changes]
-                found.append(place(both, digests, *ours, self.plan.plan_id, fresh=fresh))
-        return found
-
     def audits(self) -> list[Statement]:
         """What the platform's own audit tables are told."""
         found = []
@@ -235,19 +224,6 @@ class Script:
             if both.changes and both.kind.audit:
                 found.append(audit(self.writer, both.kind.audit, both))
         return found
-
-    def contents(self) -> dict[str, str]:
-        """The base values of all changes as JSON, by digest."""
-        return dict(self._told.values())
-
-    @cached_property
-    def _told(self) -> dict[tuple[Address, tuple[str, ...]], tuple[str, str]]:
-        """What the ledger is told of each change: the digest, and the base values."""
-        kinds = {kind.name: kind for kind in self.kinds}
-        return {
-            (change.address, change.targets): remembered(kinds[change.address.kind], change)
-            for change in self.plan.changes
-        }
 
     def _groups(self) -> Iterator[tuple[Contents, Contents]]:
         """By kind: the rows that are new, and those that are there (or there again)."""

@@ -49,7 +49,11 @@ class Statement:
     def filled(self, blanks: Mapping[Blank, object]) -> Statement:
         """The same statement with these of its blanks filled in."""
         given = (blanks.get(one, one) if isinstance(one, Blank) else one for one in self.parameters)
-        found = replace(self, parameters=tuple(given))
+        return self.given(*given, rows=self.rows)
+
+    def given(self, *parameters: object, rows: int | None = None) -> Statement:
+        """The same text, which is written once, with these parameters."""
+        found = replace(self, parameters=parameters, rows=rows)
         found.__dict__["sql"] = self.sql
         return found
 

@@ -18,8 +18,8 @@ from unittest.mock import patch
 
 from reconciler.database import connection as connections
 from reconciler.ledger import record
-from reconciler.sql import statements
 from reconciler.sql.guard import Scope
+from reconciler.sql.remember import Ledger
 from tests.bench.measure import Connection, wal_position
 
 FIXED: Final = {
@@ -109,8 +109,8 @@ class Stopwatch:
                 (connections, "_commit", commit),
                 *((record, one, self._timed(getattr(record, one), "built")) for one in _BUILT),
                 *(
-                    (statements.Script, one, self._timed(getattr(statements.Script, one), "built"))
-                    for one in ("contents", "places")
+                    (Ledger, one, self._timed(getattr(Ledger, one), "built"))
+                    for one in ("contents", "places", "replaced")
                 ),
             ):
                 patched.enter_context(patch.object(place, name, other))
