@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test soak trust bench lint fix schemas golden lock clean
+.PHONY: help demo test soak histories trust bench lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -18,8 +18,14 @@ demo: .venv/demo
 test: .venv/test lint
 	$(BIN)/python -m pytest -n 2
 
-# Random histories, and workers killed at random moments.
+# Publishers, tenants, two appliers and faults, for as long as one likes: MINUTES=30, SEED=1.
 soak: .venv/test
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+MINUTES ?= 30
+
+# Random histories without faults, and workers killed at random moments.
+histories: .venv/test
 	RECONCILE_SOAK=$(HISTORIES) $(BIN)/python -m pytest tests/histories tests/fleet/test_fleet_workers.py
 
 HISTORIES ?= 1000

@@ -116,6 +116,8 @@ STEP: Steps = st.sampled_from(
         st.tuples(st.just("fire"), st.sampled_from(TENANTS)),
     ]
 ).flatmap(lambda one: one)  # fmt: skip
+# An id of an agent that is gone is read as nothing, and so it is undone to nothing.
+PLAIN = STEP.map(lambda step: ("dismiss", *step[1:]) if step[0] == "fire" else step)
 SYNC: Steps = st.tuples(
     st.just("sync"), st.sampled_from([("acme",), ("acme",), ("bob",), TENANTS]), YES
 )

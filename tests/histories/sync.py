@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from reconciler.model.conflict import Conflict
 from reconciler.model.plan import Plan
 from tests.histories.photo import Photo
@@ -16,39 +18,56 @@ def sync(town: Town, who: tuple[str, ...], *, adopting: bool) -> None:
     town.log.append(("sync", who, adopting))
     targets = tuple(town.organizations[one] for one in who)
     everybody = list(town.organizations.values())
-    skip: set[str] = set()
-    adopt: set[str] = set()
-    plan = _plan(town, targets, skip, adopt)
-    for _ in range(ROUNDS):
-        if not plan.conflicts:
-            break
-        given = skip | adopt
-        for conflict in plan.conflicts:
-            address = conflict.address
-            assert address not in given & skip, ("--skip does not resolve", conflict)
-            if adopting and _adoptable(conflict) and address not in given | skip:
-                adopt.add(address)
-            else:
-                adopt.discard(address)
-                skip.add(address)
-        plan = _plan(town, targets, skip, adopt)
-    assert not plan.conflicts, ("these never end", plan.conflicts)
+    asked, plan = resolved(town, who, adopting=adopting)
     before = Photo.take(town.world, everybody)
     outcome = town.world.apply(plan)
     assert outcome.status == ("applied" if plan.changes else "nothing_to_do")
     after = Photo.take(town.world, everybody)
-    touched = frozenset((town.organizations[one], slug) for one, slug in town.touched)
-    truth = Truth(before, after, plan, town.template, targets, frozenset(adopt), touched)
+    truth = Truth(
+        before, after, plan, town.template, targets, frozenset(asked.adopt), town.laid_hands_on
+    )
     wrongs = list(truth.wrongs())
     assert wrongs == [], wrongs
-    again = _plan(town, targets, skip, adopt)
+    again = asked.plan(town, targets)
     assert again.conflicts == (), ("conflicts after an apply", again.conflicts)
     assert again.changes == (), ("changes after an apply", again.changes)
 
 
-def _plan(town: Town, targets: tuple[str, ...], skip: set[str], adopt: set[str]) -> Plan:
-    agent = f"agent_{town.template}"
-    return town.world.plan(*targets, template=agent, skip=sorted(skip), adopt=sorted(adopt))
+@dataclass
+class Asked:
+    """Who takes over what, and leaves what alone, by name."""
+
+    skip: set[str] = field(default_factory=set)
+    adopt: set[str] = field(default_factory=set)
+
+    def plan(self, town: Town, targets: tuple[str, ...]) -> Plan:
+        """A plan that says so."""
+        agent = f"agent_{town.template}"
+        return town.world.plan(
+            *targets, template=agent, skip=sorted(self.skip), adopt=sorted(self.adopt)
+        )
+
+
+def resolved(town: Town, who: tuple[str, ...], *, adopting: bool) -> tuple[Asked, Plan]:
+    """A plan for these tenants in which each conflict is resolved by name."""
+    targets = tuple(town.organizations[one] for one in who)
+    asked = Asked()
+    plan = asked.plan(town, targets)
+    for _ in range(ROUNDS):
+        if not plan.conflicts:
+            break
+        given = asked.skip | asked.adopt
+        for conflict in plan.conflicts:
+            address = conflict.address
+            assert address not in given & asked.skip, ("--skip does not resolve", conflict)
+            if adopting and _adoptable(conflict) and address not in given | asked.skip:
+                asked.adopt.add(address)
+            else:
+                asked.adopt.discard(address)
+                asked.skip.add(address)
+        plan = asked.plan(town, targets)
+    assert not plan.conflicts, ("these never end", plan.conflicts)
+    return asked, plan
 
 
 def _adoptable(conflict: Conflict) -> bool:

@@ -15,15 +15,13 @@ from hypothesis import strategies as st
 from tests.fixtures.shown import Variants
 from tests.fixtures.world import World
 from tests.histories.neighbours import Neighbours
-from tests.histories.steps import STEP, TENANTS, on_a_row
+from tests.histories.steps import PLAIN, TENANTS, on_a_row
 from tests.histories.sync import sync
 from tests.histories.test_histories import SLOW
 from tests.histories.town import SLUGS
 from tests.histories.undoing import there_and_back
 
 TENANT = st.sampled_from(["acme", "acme", "bob"])
-# An id of an agent that is gone is read as nothing, and so it is undone to nothing.
-PLAIN = STEP.map(lambda step: ("dismiss", *step[1:]) if step[0] == "fire" else step)
 ONE = st.sampled_from(
     [
         *[PLAIN] * 8,

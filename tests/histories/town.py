@@ -110,8 +110,13 @@ class Town:
             self.touched |= {(who, part.split("/")[0]) for part in rest if isinstance(part, str)}
         try:
             getattr(self, f"_{act}")(who, *rest)
-        except psycopg.IntegrityError:
+        except (psycopg.IntegrityError, psycopg.errors.LockNotAvailable):
             self.log[-1] = (*step, "refused")
+
+    @property
+    def laid_hands_on(self) -> frozenset[tuple[str, str]]:
+        """What tenants ever laid hands on: organisation, and slug of the row at the top."""
+        return frozenset((self.organizations[who], slug) for who, slug in self.touched)
 
     def newest(self, who: str, kind: str, slug: str) -> int | None:
         """The row that has this slug, the newest of several."""

@@ -28,7 +28,8 @@ class Truth:
     """One apply: what was there before and after, and what the plan said.
 
     `adopted` are the addresses that a person took over by name; `touched` the slugs of rows that
-    a tenant ever laid hands on, by organisation.
+    a tenant ever laid hands on, by organisation. Where the template has `moved` on since the plan
+    was made, nothing is held against it.
     """
 
     before: Photo
@@ -38,6 +39,7 @@ class Truth:
     targets: tuple[str, ...]
     adopted: frozenset[str]
     touched: frozenset[tuple[str, str]]
+    moved: bool = False
 
     def wrongs(self) -> Iterator[str]:
         """Everything that does not hold."""
@@ -54,7 +56,7 @@ class Truth:
         for key, now in self.after.rows.items():
             if key not in self.before.rows:
                 yield from self._new(now)
-        for target in self.targets:
+        for target in () if self.moved else self.targets:
             yield from self._as_the_template(target)
 
     def _named(self, address: str, organization: str) -> bool:
