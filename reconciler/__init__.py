@@ -12,7 +12,7 @@ and exactly that Plan becomes one transaction:
     rollout/   a plan in waves                        progress  who watches, and telling them
     library    the calls below                        past      those that look back
     insight    those that look at the present
-    shards/    the same for several databases
+    shards/    the same for several databases      approvals/  who has signed a plan
     demo/      the story of `make demo`
 
 Names are imported when they are first used, so that `import reconciler` costs nothing.
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         KindError,
         LockedError,
         NotAppliedError,
+        NotApprovedError,
         NotAuthorisedError,
         NotFoundError,
         NotInitialisedError,
@@ -100,6 +101,7 @@ __all__ = [
     "KindError",
     "LockedError",
     "NotAppliedError",
+    "NotApprovedError",
     "NotAuthorisedError",
     "NotFoundError",
     "NotInitialisedError",

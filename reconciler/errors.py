@@ -96,6 +96,12 @@ class NotAuthorisedError(TargetsError):
     exit_code = Exit.NOT_AUTHORISED
 
 
+class NotApprovedError(ReconcilerError):
+    """The plan needs approvals that it does not have; nothing was written."""
+
+    exit_code = Exit.NOT_AUTHORISED
+
+
 class PlanFileError(ReconcilerError):
     """A plan file that cannot be read, was tampered with, or belongs to another database."""
 

@@ -6,11 +6,13 @@ Every call takes a connection string or an idle psycopg connection, and raises e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from reconciler import kinds as kind_files
 from reconciler.applier.refusals import again
+from reconciler.approvals import Approvals, Demand
 from reconciler.database.connection import Database, run, session, transaction
 from reconciler.database.platform import SETTINGS
 from reconciler.database.templates import installed_from
@@ -27,6 +29,7 @@ from reconciler.insight import why as why
 from reconciler.kinds import Kinds
 from reconciler.kinds.release import AUDITED, as_in
 from reconciler.ledger import install as installing
+from reconciler.model.approval import Approval
 from reconciler.model.outcome import Installation, Outcome
 from reconciler.model.plan import Plan
 from reconciler.past import history as history
@@ -57,6 +60,8 @@ def apply(
     canary: str | None = None,
     max_failures: int = 0,
     pause: str = "0s",
+    approvals: Sequence[Approval] = (),
+    require: Demand | None = None,
 ) -> Outcome:
     """Execute exactly this plan, or refuse it whole; in one transaction, or in waves.
 
@@ -69,6 +74,9 @@ def apply(
     many targets may be refused (stale, locked, not authorised) before it stops: they are left out
     of their wave, and stand in the outcome.
 
+    `approvals` are the plan's (`reconciler.approvals`); the ledger's settings may demand some, and
+    `require` does besides. Those that count are recorded with the revision.
+
     Where the connection is lost while committing, what became of it is asked on a new one, for
     as long as `lock_timeout`: the plan was applied, or NotAppliedError says that nothing was
     written, or OutcomeUnknownError that nobody could be asked. On a connection of the caller's,
@@ -79,7 +87,8 @@ def apply(
     at once unasked.
     """
     pace = Pace.of(wave=wave, canary=canary, max_failures=max_failures, pause=pause)
-    return roll_out(database, plan, kinds_of(plan, kinds), pace, lock_timeout)
+    approved = Approvals(tuple(approvals), require)
+    return roll_out(database, plan, kinds_of(plan, kinds), pace, lock_timeout, approved)
 
 
 def install_agent_from_template(

@@ -34,6 +34,7 @@ def documents() -> dict[str, str]:
 
     from reconciler import planfile, shardfile
     from reconciler.kinds.declaration import Declaration
+    from reconciler.model.approval import Approval
     from reconciler.model.enqueued import Queue
     from reconciler.model.event import Event
     from reconciler.model.outcome import Outcome
@@ -94,7 +95,13 @@ def documents() -> dict[str, str]:
         **Queue.model_json_schema(mode="serialization"),
         "title": "The status of reconcile fleet",
     }
+    approval = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Approval.model_json_schema(mode="serialization"),
+        "title": "An approval of a plan of reconcile",
+    }
     return {
+        "approval.schema.json": _text(approval),
         "plan.schema.json": _text(planfile.schema()),
         "kind.schema.json": _text(kind),
         "history.schema.json": _text(history),

@@ -214,7 +214,7 @@ def without_plans(lived: World) -> Iterator[str]:
     lived.sql(f"CREATE ROLE {role} LOGIN")
     lived.sql(f"GRANT USAGE ON SCHEMA reconcile TO {role}")
     lived.sql(f"GRANT SELECT ({columns[0][0]}) ON reconcile.revision TO {role}")
-    lived.sql(f"GRANT SELECT ON reconcile.setting, organization TO {role}")
+    lived.sql(f"GRANT SELECT ON reconcile.setting, reconcile.approval, organization TO {role}")
     yield make_conninfo(lived.dsn, user=role)
     lived.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 

@@ -27,7 +27,7 @@ INSTALLED = [
     "tracking columns on event_classifiers",
     "tracking columns on watchers",
     "tracking columns on view_templates",
-    "ledger (schema reconcile), version 3",
+    "ledger (schema reconcile), version 4",
 ]
 
 

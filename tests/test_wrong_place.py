@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler import library
+from reconciler.database.opening import LEDGER_VERSION
 from reconciler.errors import NotInitialisedError, PlanFileError
 from tests.fixtures.world import World, copied
 
 if TYPE_CHECKING:
     from reconciler.database.embedded import Server
 
-DOWN = Path(__file__).parents[1] / "schemas" / "ledger" / "0003.down.sql"
+DOWN = Path(__file__).parents[1] / "schemas" / "ledger" / f"{LEDGER_VERSION:04}.down.sql"
 PACES = pytest.mark.parametrize("pace", [{}, {"wave": "1"}], ids=["at once", "in waves"])
 
 

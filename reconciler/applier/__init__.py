@@ -1,8 +1,8 @@
 """Plan -> Outcome, in one transaction: the only room that writes.
 
 which database? -> time-outs -> lock the targets -> applied already? -> who may -> does it fit
--> lock the rows -> still as planned? -> ids -> revision -> rows -> links -> counts -> ledger
--> commit
+-> is it approved -> lock the rows -> still as planned? -> ids -> revision -> rows -> links
+-> counts -> ledger -> commit
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from psycopg import errors as pg
 
 from reconciler.applier import allowed, ids
+from reconciler.applier.approved import approving
 from reconciler.applier.ids import Drawing
 from reconciler.applier.judged import guarded, holding, never_by_itself, writing
 from reconciler.applier.refusals import (
@@ -25,6 +26,7 @@ from reconciler.applier.refusals import (
     refuse_unfit,
 )
 from reconciler.applier.turn import taking_turns
+from reconciler.approvals import NONE, Approvals
 from reconciler.database.connection import Batch, Connection, Question, ask, transaction
 from reconciler.database.opening import Opening, identifying
 from reconciler.database.platform import Fixed
@@ -34,7 +36,9 @@ from reconciler.errors import (
     StalePlanError,
 )
 from reconciler.kinds import Kinds
+from reconciler.ledger import approvals as approvals_told
 from reconciler.ledger import history, record
+from reconciler.model.approval import Approval, Approved
 from reconciler.model.change import Create
 from reconciler.model.outcome import Outcome, Undone, Verdict, Wave, already, verdicts
 from reconciler.model.plan import Plan
@@ -70,18 +74,20 @@ def apply(
     lock_timeout: str = "10s",
     *,
     reviewed: str | None = None,
+    approvals: Approvals = NONE,
 ) -> Outcome:
     """Execute exactly this plan, or refuse it whole.
 
     Where it was applied to some of its targets before, it goes on with the others. `reviewed`
-    is the plan_id of the plan that was reviewed, where this one is a part of it.
+    is the plan_id of the plan that was reviewed, where this one is a part of it; `approvals` are
+    of that one, too.
 
     `lock_timeout` is PostgreSQL's: how long to wait for each lock, as `10s`. Deadlocks and
     serialization failures are retried, the whole transaction, up to three times.
 
-    Raises ConflictsError, StalePlanError, LockedError, NotAuthorisedError, PlanFileError (another
-    database), RefusedError, or what `open_database` raises; then nothing was written. Raises
-    OutcomeUnknownError where the connection is lost at COMMIT (see `lost`).
+    Raises ConflictsError, StalePlanError, LockedError, NotAuthorisedError, NotApprovedError,
+    PlanFileError (another database), RefusedError, or what `open_database` raises; then nothing
+    was written. Raises OutcomeUnknownError where the connection is lost at COMMIT (see `lost`).
     """
     refuse_unfit(plan, kinds)
     if plan.empty:
@@ -91,6 +97,7 @@ def apply(
     for attempt in range(1, RETRIES + 1):
         work = _Apply(connection, plan, kinds, lock_timeout, attempt)
         work.reviewed = reviewed or plan.plan_id
+        work.approvals = approvals
         try:
             with transaction(connection, read_only=False):
                 work.done = work.outcome()
@@ -124,6 +131,8 @@ class _Apply:
         self.kinds = kinds
         self.lock_timeout = lock_timeout
         self.reviewed = plan.plan_id
+        self.approvals = NONE
+        self.approved: Mapping[Approval, Approved] = {}
         self.targets = list(plan.organizations)
         self.transaction_id: str | None = None
         self.done: Outcome
@@ -135,6 +144,7 @@ class _Apply:
         database = identifying(first)
         turn = taking_turns(first, whole, self.scope, self.reviewed, self.lock_timeout)
         enter = allowed.entry(first, whole, self.kinds, database)
+        approved = approving(first, whole, self.reviewed, self.approvals)
         tell("locking", rows=len(self.targets))
         first.send(self.connection)
         if (here := database()) != whole.database:
@@ -151,6 +161,7 @@ class _Apply:
         if gone := sorted(set(entered.gone) & set(self.targets)):
             raise gone_targets(plan, gone)
         opening = enter(self.connection, plan)
+        self.approved = approved()
         script = Script(plan, opening.kinds, entered.now)
         script.since = entered.since
         self._first(script)
@@ -241,6 +252,7 @@ class _Apply:
             *script.ledger.places(),
             *script.audits(),
             *script.last(),
+            *approvals_told.recording(self.reviewed, self.approved),
         ]
         known = [*script.ledger.replaced(), record.advance(self.targets, self.plan.plan_id)]
         # One statement after the other where much is written and somebody watches.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from reconciler.applier import allowed
+from reconciler.applier.approved import approving
 from reconciler.applier.refusals import different_database
+from reconciler.approvals import Approvals
 from reconciler.database.connection import Batch, Connection, transaction
 from reconciler.database.opening import identifying, open_ledger
 from reconciler.kinds import Kinds
@@ -20,7 +22,7 @@ def in_its_database(connection: Connection, plan: Plan) -> None:
         raise different_database(plan, here)
 
 
-def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
+def beforehand(connection: Connection, plan: Plan, kinds: Kinds, approvals: Approvals) -> None:
     """Raise what an apply of the plan would raise here and now, but for what only rows can tell.
 
     Of what was applied already, nothing more is asked than that this is the database.
@@ -33,5 +35,7 @@ def beforehand(connection: Connection, plan: Plan, kinds: Kinds) -> None:
         if not left.empty:
             batch = Batch()
             enter = allowed.entry(batch, left, kinds, identifying(batch))
+            approved = approving(batch, left, plan.plan_id, approvals)
             batch.send(connection)
             enter(connection, left)
+            approved()

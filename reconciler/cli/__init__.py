@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "init": ("reconciler.cli.init:init", "Install the tracking columns and the ledger."),
     "plan": ("reconciler.cli.plan:plan", "Show what would change, and save it as a plan."),
     "show": ("reconciler.cli.show:show", "Show a plan, saved or applied, in any format."),
+    "approve": ("reconciler.cli.approve:approve", "Sign a saved plan: it may be applied."),
     "apply": ("reconciler.cli.apply:apply", "Apply a saved plan, or plan, ask and apply."),
     "fleet": ("reconciler.cli.fleet:fleet", "Have plans applied by workers on many machines."),
     "history": ("reconciler.cli.history:history", "List what was applied, when and by whom."),

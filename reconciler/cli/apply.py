@@ -13,6 +13,7 @@ from reconciler.cli import (
     approving,
     options,
     planning,
+    requiring,
     rolling,
     selecting,
     sharded,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.argument("plan_or_template", metavar="[FILE|TEMPLATE]", required=False)
 @planning.planning
 @rolling.rolling
+@requiring.requiring
 @options.option("auto-approve", is_flag=True, help="Do not ask before applying a new plan.")
 @options.asking
 @options.lock_timeout
@@ -85,6 +87,8 @@ def apply(
     session.own_codes = True
     session.untouched = True
     pace = rolling.pace(asked)
+    saved = plan_or_template if _is_file(plan_or_template) else None
+    required = requiring.take(asked, saved)
     if _is_file(plan_or_template):
         if needless := planning.given(asked):
             raise click.UsageError(
@@ -106,10 +110,10 @@ def apply(
         return sharded.apply(
             session,
             databases,
-            plan_or_template if _is_file(plan_or_template) else None,
+            saved,
             plan_or_template,
             asked,
-            pace,
+            {**pace, **required},
             auto_approve=auto_approve,
             lock_timeout=lock_timeout,
             as_json=as_json,
@@ -130,9 +134,12 @@ def apply(
     stays = rolling.staying(session, again, pace)
     try:
         with watching.waiting("Applying", stays):
-            outcome = library.apply(database, made, kinds=kinds, lock_timeout=lock_timeout, **pace)
+            outcome = library.apply(
+                database, made, kinds=kinds, lock_timeout=lock_timeout, **pace, **required
+            )
     except ReconcilerError as error:
         error.hint = error.hint.replace("reconcile apply FILE", again)
+        error.hint = error.hint.replace("approve FILE", f"approve {shlex.quote(saved or 'FILE')}")
         if isinstance(error, StoppedError):
             # The error itself says what stays.
             session.done = ""

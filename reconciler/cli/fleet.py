@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from reconciler.cli import options, rolling, streams
+from reconciler.cli import options, requiring, rolling, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit, ReconcilerError
 
@@ -56,6 +56,7 @@ def init(session: Session, only_print: bool, database: str) -> Exit:
 @fleet.command(context_settings=options.HELP)
 @click.argument("file")
 @rolling.rolling
+@requiring.requiring
 @options.lock_timeout
 @options.option("json", "as_json", is_flag=True, help="What was enqueued, as JSON.")
 @options.kinds
@@ -77,19 +78,26 @@ def enqueue(
     Each wave is a job. With --canary the first is the only one, until it is applied; with --pause
     they go one after the other. What an apply would refuse at once is refused here, with the same
     exit codes; a plan that was enqueued before stays as it is.
+
+    The approvals in FILE.approvals are kept for the workers, who look for what the ledger's
+    settings demand; what --require-approval demands is asked here only.
     """
     session.own_codes = True
     session.untouched = True
     pace = rolling.pace(asked)
+    required = requiring.take(asked, file)
     from reconciler import fleet as room
     from reconciler import planfile
 
     plan = planfile.load(file)
     try:
-        done = room.enqueue(database, plan, kinds=kinds, lock_timeout=lock_timeout, **pace)
+        done = room.enqueue(
+            database, plan, kinds=kinds, lock_timeout=lock_timeout, **pace, **required
+        )
     except ReconcilerError as error:
         again = f"reconcile fleet enqueue {'FILE' if file == '-' else file}"
         error.hint = error.hint.replace("reconcile apply FILE", again)
+        error.hint = error.hint.replace("approve FILE", f"approve {file}")
         raise
     session.done = "The plan is enqueued."
     return _say(done, as_json=as_json)

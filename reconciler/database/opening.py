@@ -16,7 +16,7 @@ from reconciler.model.snapshot import DatabaseIdentity
 from reconciler.model.table import Catalog, UniqueIndex
 
 # The number of the last migration under schemas/ledger/.
-LEDGER_VERSION: Final = 3
+LEDGER_VERSION: Final = 4
 
 _IDENTITY = Fixed(
     "SELECT s.system_identifier::text, current_database()::text, "

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler import library
+from reconciler.applier.approved import approving
 from reconciler.applier.refusals import different_database, refuse_unfit
-from reconciler.database.connection import Connection, Database, session, transaction, translated
+from reconciler.approvals import Approvals, Demand
+from reconciler.database.connection import (
+    Batch,
+    Connection,
+    Database,
+    run,
+    session,
+    transaction,
+    translated,
+)
 from reconciler.database.opening import open_ledger
 from reconciler.errors import Exit
 from reconciler.fleet import install, jobs, store
+from reconciler.ledger.approvals import recording
+from reconciler.model.approval import Approval
 from reconciler.model.enqueued import Deferred
 from reconciler.model.plan import Plan
 from reconciler.rollout import refuse_too_large
@@ -28,6 +40,8 @@ def enqueue(
     canary: str | None = None,
     max_failures: int = 0,
     pause: str = "0s",
+    approvals: Sequence[Approval] = (),
+    require: Demand | None = None,
 ) -> Deferred:
     """Keep a plan, and give its waves to the workers; all of it, or nothing.
 
@@ -36,9 +50,13 @@ def enqueue(
     approval. The pace is as in `library.apply`, where a pause means that waves go one after the
     other. A canary is the only wave that gets a job at first; the others follow when it has ended.
 
-    A plan that was enqueued before stays as it is, at its own pace. Raises what an apply would
-    refuse at once: ConflictsError, PlanFileError (another database, unknown kinds), RefusedError,
-    InvalidPlanError; NotInitialisedError where `init` has not run.
+    What the ledger's settings demand of `approvals` is asked here, and again by each wave; what
+    `require` demands, here only. Those that count are recorded, where each wave finds them.
+
+    A plan that was enqueued before stays as it is, at its own pace; approvals that are given now
+    count from now on. Raises what an apply would refuse at once: ConflictsError, NotApprovedError,
+    PlanFileError (another database, unknown kinds), RefusedError, InvalidPlanError;
+    NotInitialisedError where `init` has not run.
     """
     jobs.needed()
     pace = Pace.of(wave=wave, canary=canary, max_failures=max_failures, pause=pause)
@@ -55,6 +73,7 @@ def enqueue(
             raise different_database(plan, here)
         if plan.empty:
             return Deferred(what="nothing_to_do", plan_id=plan.plan_id)
+        _approve(connection, plan, Approvals(tuple(approvals), require))
         if not store.add(connection, stored, plan):
             return Deferred(what="enqueued_before", **told)
         first = stored.next_to(0)
@@ -118,6 +137,13 @@ def cancel(database: Database, plan_id: str) -> Deferred:
             waves=len(stored.waves),
             targets=left,
         )
+
+
+def _approve(connection: Connection, plan: Plan, approvals: Approvals) -> None:
+    batch = Batch()
+    approved = approving(batch, plan, plan.plan_id, approvals)
+    batch.send(connection)
+    run(connection, recording(plan.plan_id, approved()))
 
 
 @contextmanager

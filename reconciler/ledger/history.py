@@ -12,6 +12,7 @@ from typing import Any, Final
 from reconciler.database.connection import Connection, run
 from reconciler.database.platform import Fixed
 from reconciler.errors import NotFoundError
+from reconciler.model.approval import Approved
 from reconciler.model.outcome import Undone, Wave
 from reconciler.model.revision import Revision, What
 from reconciler.model.snapshot import Actor
@@ -26,7 +27,13 @@ SELECT r.id, r.plan_id, to_char(r.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"H
              ORDER BY u.id),
        r.template_agent_id, r.template_name, r.template_organization_id,
        r.template_organization_slug, r.actor_mode, r.actor_user_id, r.actor_label,
-       r.database_role, cardinality(r.targets), r.counts::text, r.part_of"""
+       r.database_role, cardinality(r.targets), r.counts::text, r.part_of,
+       (SELECT json_agg(json_build_array(a.principal, a.key,
+                   to_char(a.signed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                   to_char(a.expires AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+               ORDER BY a.principal, a.signed_at)::text
+        FROM reconcile.approval a
+        WHERE a.plan_id = coalesce(r.part_of, r.plan_id) AND a.recorded_at <= r.applied_at)"""
 
 _ALL: Final = f"{_COLUMNS} FROM reconcile.revision r ORDER BY r.id DESC LIMIT $1"
 # The planner does not know how long the lists of targets are: it would rather read them all, or
@@ -147,7 +154,7 @@ def waves_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Wave, ...]:
 def _revision(row: tuple[Any, ...]) -> Revision:
     (
         number, plan_id, applied_at, mode, installs, undoes, undone_by, partly, agent, name,
-        organization, slug, actor_mode, user, label, role, targets, counts, part_of,
+        organization, slug, actor_mode, user, label, role, targets, counts, part_of, approvals,
     ) = row  # fmt: skip
     return Revision(
         number=number,
@@ -166,4 +173,8 @@ def _revision(row: tuple[Any, ...]) -> Revision:
         targets=targets,
         counts=json.loads(counts),
         part_of=part_of,
+        approvals=tuple(
+            Approved(principal=who, key=key, signed_at=at, expires=until)
+            for who, key, at, until in json.loads(approvals or "[]")
+        ),
     )

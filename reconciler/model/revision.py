@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from reconciler.model.approval import Approved
 from reconciler.model.base import Noun
 from reconciler.model.snapshot import Actor
 
@@ -27,6 +28,7 @@ class Revision(Noun):
     template_...   as they were called then
     actor          in whose name; its label is the e-mail address, or what an operator was known by
     database_role  which role of the database applied it
+    approvals      those by which it was applied, as they were recorded
     targets        of how many organisations
     counts         rows written, by kind and action: `{"entity_type": {"create": 24}}`
     """
@@ -45,6 +47,7 @@ class Revision(Noun):
     template_organization_slug: str
     actor: Actor
     database_role: str
+    approvals: tuple[Approved, ...] = ()
     targets: int
     counts: dict[str, dict[str, int]] = Field(default_factory=dict)
 

@@ -71,12 +71,13 @@ def what(revision: Revision) -> str:
 
 
 def who(revision: Revision, say: words.Say = escape.name) -> str:
-    """In whose name, and by which role of the database."""
+    """In whose name, by which role of the database, and who approved it."""
     label, role = revision.actor.label, revision.database_role
-    if revision.actor.mode == "operator" and label == f"database role {role}":
-        return f"{say(label)}, as operator"
     operator = ", as operator" if revision.actor.mode == "operator" else ""
-    return f"{say(label)}{operator} (role {say(role)})"
+    known = bool(operator) and label == f"database role {role}"
+    by = f"{say(label)}{operator}" + ("" if known else f" (role {say(role)})")
+    names = list(dict.fromkeys(say(one.principal) for one in revision.approvals))
+    return f"{by}, approved by {' and '.join(names)}" if names else by
 
 
 def rows_by_action(revision: Revision) -> str:

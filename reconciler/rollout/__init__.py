@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from reconciler.applier.beforehand import in_its_database
 from reconciler.applier.refusals import refuse_unfit
+from reconciler.approvals import NONE, Approvals
 from reconciler.database.connection import Database, session, transaction
 from reconciler.errors import (
     OutcomeUnknownError,
@@ -33,26 +34,36 @@ _SHOWN = 20
 
 
 def roll_out(
-    database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
+    database: Database,
+    plan: Plan,
+    kinds: Kinds,
+    pace: Pace,
+    lock_timeout: str,
+    approvals: Approvals = NONE,
 ) -> Outcome:
     """Apply a plan at this pace; see `library.apply` for what it means and raises."""
-    return roll_out_one(database, plan, kinds, pace, lock_timeout)[0]
+    return roll_out_one(database, plan, kinds, pace, lock_timeout, approvals)[0]
 
 
 def roll_out_one(
-    database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
+    database: Database,
+    plan: Plan,
+    kinds: Kinds,
+    pace: Pace,
+    lock_timeout: str,
+    approvals: Approvals = NONE,
 ) -> tuple[Outcome, bool]:
     """The same of one of several plans; says whether it was interrupted at its COMMIT, for then
     nothing is to follow.
     """
     refuse_too_large(plan, pace)
     if not pace.at_once:
-        return _Rollout(database, plan, kinds, pace, lock_timeout).outcome(), False
+        return _Rollout(database, plan, kinds, pace, lock_timeout, approvals).outcome(), False
     begun, tally = time.monotonic(), None
     if watched():
         tally = Tally(plan, (), set(), 1)
         tally.begin(tally.left)
-    done, interrupted = apply_part(database, plan, kinds, lock_timeout, plan.plan_id)
+    done, interrupted = apply_part(database, plan, kinds, lock_timeout, plan.plan_id, approvals)
     if tally is not None:
         tally.end(done, time.monotonic() - begun)
     return done, interrupted
@@ -74,13 +85,20 @@ class _Rollout:
     """One run of a plan in waves."""
 
     def __init__(
-        self, database: Database, plan: Plan, kinds: Kinds, pace: Pace, lock_timeout: str
+        self,
+        database: Database,
+        plan: Plan,
+        kinds: Kinds,
+        pace: Pace,
+        lock_timeout: str,
+        approvals: Approvals,
     ) -> None:
         self.database = database
         self.plan = plan
         self.kinds = kinds
         self.pace = pace
         self.lock_timeout = lock_timeout
+        self.approvals = approvals
         self.tally: Tally
 
     def outcome(self) -> Outcome:
@@ -121,7 +139,13 @@ class _Rollout:
         begun = time.monotonic()
         self.tally.begin(targets)
         found = apply_wave(
-            self.database, self.plan, targets, self.kinds, self.lock_timeout, self._refuse
+            self.database,
+            self.plan,
+            targets,
+            self.kinds,
+            self.lock_timeout,
+            self._refuse,
+            self.approvals,
         )
         if found is None:
             return

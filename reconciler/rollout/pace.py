@@ -58,7 +58,7 @@ class Pace:
         """Read what was typed. Raises ReconcilerError for what makes no sense."""
         if _PAUSE.fullmatch(pause) is None:
             raise ReconcilerError(f"{pause!r} is no time", hint="Write 500ms, 10s or 2min.")
-        if _seconds(pause) > _WEEK:
+        if seconds_of(pause) > _WEEK:
             raise ReconcilerError(
                 f"{pause} is longer than a week, and a plan hardly fits for so long",
                 hint="Apply one wave, and later the same file again: it goes on.",
@@ -78,7 +78,7 @@ class Pace:
     @property
     def seconds(self) -> float:
         """The pause."""
-        return _seconds(self.pause)
+        return seconds_of(self.pause)
 
     @property
     def at_once(self) -> bool:
@@ -102,6 +102,7 @@ class Pace:
         return [*found, *(["--pause", self.pause] if self.seconds else [])]
 
 
-def _seconds(pause: str) -> float:
+def seconds_of(pause: str) -> float:
+    """How long a time is that was typed, as `10min`; no time where it is none."""
     found = _PAUSE.fullmatch(pause)
     return int(found[1]) * _SECONDS[found[2]] if found else 0

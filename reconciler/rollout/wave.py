@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from reconciler import applier
 from reconciler.applier import lost
 from reconciler.applier.locked import locked
+from reconciler.approvals import NONE, Approvals
 from reconciler.database.connection import Database, session
 from reconciler.errors import LockedError, OutcomeUnknownError, TargetsError
 from reconciler.kinds import Kinds
@@ -18,12 +19,19 @@ Refuse = Callable[[TargetsError, dict[str, str]], bool]
 
 
 def apply_part(
-    database: Database, part: Plan, kinds: Kinds, lock_timeout: str, reviewed: str
+    database: Database,
+    part: Plan,
+    kinds: Kinds,
+    lock_timeout: str,
+    reviewed: str,
+    approvals: Approvals = NONE,
 ) -> tuple[Outcome, bool]:
     """One transaction, and what became of it; says whether it was interrupted at its COMMIT."""
     try:
         with session(database) as connection:
-            done = applier.apply(connection, part, kinds, lock_timeout, reviewed=reviewed)
+            done = applier.apply(
+                connection, part, kinds, lock_timeout, reviewed=reviewed, approvals=approvals
+            )
             return done, False
     except OutcomeUnknownError as error:
         if not isinstance(database, str):
@@ -39,6 +47,7 @@ def apply_wave(
     kinds: Kinds,
     lock_timeout: str,
     refuse: Refuse,
+    approvals: Approvals = NONE,
 ) -> tuple[Outcome, bool] | None:
     """Apply the plan to these targets, as `apply_part` does; None where all of them are refused.
 
@@ -48,7 +57,7 @@ def apply_wave(
     while left:
         part = plan.for_targets(left)
         try:
-            return apply_part(database, part, kinds, lock_timeout, plan.plan_id)
+            return apply_part(database, part, kinds, lock_timeout, plan.plan_id, approvals)
         except TargetsError as error:
             refused = _refused(database, error, part, kinds)
             if not refused:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler import library
 from reconciler.applier.beforehand import beforehand
+from reconciler.approvals import Approvals, Demand
 from reconciler.database.connection import Connection
 from reconciler.differ.check import check
 from reconciler.errors import (
@@ -19,6 +20,7 @@ from reconciler.errors import (
     TargetsError,
 )
 from reconciler.kinds import Kinds
+from reconciler.model.approval import Approval
 from reconciler.model.event import DatabaseApplied, DatabaseStarted
 from reconciler.model.sharded import Section, SectionOutcome, ShardedOutcome, ShardedPlan
 from reconciler.progress import report
@@ -38,14 +40,17 @@ def apply(
     canary: str | None = None,
     max_failures: int = 0,
     pause: str = "0s",
+    approvals: Sequence[Approval] = (),
+    require: Demand | None = None,
 ) -> ShardedOutcome:
     """Execute exactly this plan: section after section, each as `reconciler.apply` would.
 
     A section is atomic as far as that goes (one transaction, or one a wave); the sections together
     are not. Before the first is begun, every database is reached, and every section is held
     against it as far as that goes without writing: nothing is written anywhere where one is
-    another database, has conflicts, is not allowed, or cannot be reached. The options are those of
-    `reconciler.apply`, for each section by itself.
+    another database, has conflicts, is not allowed or approved, or cannot be reached. The options
+    are those of `reconciler.apply`, for each section by itself; an approval is of the whole plan,
+    or of a section's.
 
     A section that fails stops the run: StoppedError, whose `outcome` is a ShardedOutcome that says
     which are done, and stay so. The same call goes on: what is done is then "already applied".
@@ -55,10 +60,12 @@ def apply(
     of = {one.database: library.kinds_of(one.plan, kinds) for one in plan.sections}
     _refuse(plan, of, pace)
 
+    approved = Approvals(tuple(approvals), require, plan.plan_id)
+
     def look(shard: Shard, connection: Connection) -> None:
         section = next(one for one in plan.sections if one.database == shard.name)
         try:
-            beforehand(connection, section.plan, of[shard.name])
+            beforehand(connection, section.plan, of[shard.name], approved)
         except TargetsError:
             # Which targets may be refused is then the roll-out's to count.
             if not pace.max_failures:
@@ -75,7 +82,12 @@ def apply(
         report(DatabaseStarted, **place)
         try:
             outcome, interrupted = roll_out_one(
-                shard.dsn.get_secret_value(), section.plan, of[shard.name], pace, lock_timeout
+                shard.dsn.get_secret_value(),
+                section.plan,
+                of[shard.name],
+                pace,
+                lock_timeout,
+                approved,
             )
         except ReconcilerError as error:
             raise _stopped(plan, done, section, error) from error

@@ -36,7 +36,7 @@ _SPEECH: Final = frozenset(
     }
 )  # fmt: skip
 _LEDGER: Final = "reconcile"
-_LEDGER_INSERTS: Final = frozenset({"content", "placement", "revision", "target"})
+_LEDGER_INSERTS: Final = frozenset({"approval", "content", "placement", "revision", "target"})
 # What may change in a placement: its name, and what is told of it.
 _PLACEMENT: Final = frozenset(
     {
@@ -190,7 +190,7 @@ class Scope:
                     or not bounds.are_targets(lists[0].expressions[0])
                 ):
                     yield "the ledger is told of other organisations than the targets"
-            case "revision" | "content":
+            case "approval" | "revision" | "content":
                 pass
             case _:
                 yield f"the ledger's table {table} may not be written"
