@@ -12,4 +12,5 @@ pytest_plugins = [
     "tests.fixtures.shown",
     "tests.fixtures.spread",
     "tests.fixtures.embedded",
+    "tests.fixtures.people",
 ]

@@ -89,6 +89,7 @@ def apply(
             outcome = shards.apply(databases, made, kinds=kinds, lock_timeout=lock_timeout, **pace)
     except ReconcilerError as error:
         error.hint = error.hint.replace("reconcile apply FILE", again)
+        error.hint = error.hint.replace("approve FILE", f"approve {shlex.quote(saved or 'FILE')}")
         if isinstance(error, StoppedError):
             # The error itself says what stays.
             session.done = ""

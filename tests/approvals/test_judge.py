@@ -13,8 +13,8 @@ from reconciler.errors import Exit, NotApprovedError, ReconcilerError
 from reconciler.model.approval import Approval, told
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import Actor
-from tests.approvals.conftest import DAY, People, mail
 from tests.fixtures import plans
+from tests.fixtures.people import DAY, People, mail
 from tests.fixtures.shown import Variants
 
 PLAN = plans.plan([plans.update()])
