@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -13,13 +12,9 @@ import click
 from reconciler.cli import streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit, ReconcilerError
+from reconciler.redaction import redacted, secrets_in
 from reconciler.render import escape
 
-# Greedy up to the last @, because a password that should have been percent-encoded has some.
-_IN_URL: Final = re.compile(r"(?P<kept>://[^:/@\s]*:)(?P<secret>\S+)(?=@)")
-_IN_CONNINFO: Final = re.compile(
-    r"(?P<kept>\b(?:pg|ssl)?password\s*=\s*)(?P<secret>'(?:[^'\\]|\\.)*'|[^\s&'\"]+)", re.IGNORECASE
-)
 _URL_VARIABLES: Final = ("RECONCILE_DATABASE_URL", "DATABASE_URL")
 # A shorter secret would be found inside ordinary words, and so betrayed instead of hidden.
 _SHORTEST_SECRET: Final = 4
@@ -67,27 +62,16 @@ def interrupted(session: Session) -> Exit:
     return Exit.ERROR
 
 
-def redacted(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without the passwords of connection strings, and without these secrets."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    for pattern in (_IN_URL, _IN_CONNINFO):
-        text = pattern.sub(r"\g<kept>***", text)
-    return text
-
-
 def passwords(arguments: Iterable[str], environment: Mapping[str, str]) -> set[str]:
     """The passwords that this run was given: libpq may quote a part of them in a message."""
     from urllib.parse import unquote
 
     found = {environment.get("PGPASSWORD", "")}
     for text in (*arguments, *(environment.get(name, "") for name in _URL_VARIABLES)):
-        for pattern in (_IN_URL, _IN_CONNINFO):
-            for match in pattern.finditer(text):
-                secret = match["secret"].strip("'")
-                # A password that is also the user's or the database's name cannot be hidden.
-                if text.count(secret) == 1:
-                    found |= {secret, unquote(secret)}
+        for secret in secrets_in(text):
+            # A password that is also the user's or the database's name cannot be hidden.
+            if text.count(secret) == 1:
+                found |= {secret, unquote(secret)}
     return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import approving, planning, selecting, streams, watching
-from reconciler.cli.failures import redacted, secrets_of
+from reconciler.cli.failures import secrets_of
 from reconciler.cli.session import Session
 from reconciler.errors import Exit, PlanFileError, ReconcilerError, StoppedError
 from reconciler.progress import Listener
+from reconciler.redaction import redacted
 
 if TYPE_CHECKING:
     from reconciler.model.event import Event

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -22,6 +22,7 @@ from reconciler.errors import (
     ReconcilerError,
     StalePlanError,
 )
+from reconciler.redaction import redacted
 
 Connection = psycopg.Connection[Any]
 Database = str | Connection
@@ -54,7 +55,7 @@ def session(database: Database) -> Iterator[Connection]:
             connection = psycopg.connect(database, autocommit=True, prepare_threshold=None)
         except (psycopg.Error, UnicodeError) as error:
             raise DatabaseError(
-                f"cannot connect to the database: {redact(str(error).strip())}",
+                f"cannot connect to the database: {redacted(str(error).strip())}",
                 hint="Name it with --database-url, RECONCILE_DATABASE_URL, DATABASE_URL or "
                 "libpq's PG* variables; `reconcile dev start` starts one to try things on.",
             ) from error
@@ -95,7 +96,7 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
     before = connection.autocommit
     connection.autocommit = True
     try:
-        with translated():
+        with translated(writing=not read_only):
             connection.execute(f"BEGIN ISOLATION LEVEL {level}".encode(), prepare=False)
             try:
                 yield
@@ -236,17 +237,21 @@ def _item(value: str | int | None) -> str:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise psycopg's errors as ours, with the original as the cause."""
+def translated(*, writing: bool = False) -> Iterator[None]:
+    """Raise psycopg's errors as ours, with the original as the cause; see `translate`."""
     try:
         yield
     except psycopg.Error as error:
-        raise translate(error) from error
+        raise translate(error, writing=writing) from error
 
 
-def translate(error: psycopg.Error) -> ReconcilerError:
-    """The error of ours that says the same, with what to do."""
-    said = redact(error.diag.message_primary or str(error).strip() or type(error).__name__)
+def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError:
+    """The error of ours that says the same, with what to do.
+
+    Of rows that are written, it quotes no value: that may be one of a sensitive column.
+    """
+    _unquote(error, values=writing)
+    said = str(error).strip() or type(error).__name__
     table = f" (table {error.diag.table_name})" if error.diag.table_name else ""
     match error:
         case pg.LockNotAvailable():
@@ -265,7 +270,6 @@ def translate(error: psycopg.Error) -> ReconcilerError:
             | pg.NotNullViolation()
             | pg.CardinalityViolation()
         ):
-            # The detail would quote the row, with whatever is secret in it.
             return StalePlanError(
                 f"the database refused a row{table}: {said}\nNothing was written.",
                 hint="Make a new plan: it shows what is in the way, if a row changed after this "
@@ -301,14 +305,19 @@ def translate(error: psycopg.Error) -> ReconcilerError:
             )
 
 
-_SECRETS = (
-    re.compile(r"(?P<keep>\w+://[^:/@\s]*:)[^@\s]*(?=@)"),
-    re.compile(r"(?P<keep>\b(?:password|sslpassword)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\S+)", re.I),
-)
+_QUOTED: Final = re.compile('".*"', re.DOTALL)
 
 
-def redact(text: str) -> str:
-    """The text without the passwords of connection strings."""
-    for secret in _SECRETS:
-        text = secret.sub(r"\g<keep>***", text)
-    return text
+def _unquote(error: BaseException | None, *, values: bool) -> None:
+    """Make an error, and what caused it, say no more than its first line, also in a traceback.
+
+    The detail would quote the row that was refused, and the context the statement, with whatever
+    is secret in them; `diag` still has both. A message about a value (class 22) quotes that.
+    """
+    while error is not None:
+        if isinstance(error, psycopg.Error):
+            said = error.diag.message_primary or str(error)
+            if values and (error.sqlstate or "").startswith("22"):
+                said = _QUOTED.sub('"***"', said)
+            error.args = (redacted(said),)
+        error = error.__cause__ or error.__context__

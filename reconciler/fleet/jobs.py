@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from reconciler.database.connection import Connection, redact, run
+from reconciler.database.connection import Connection, run
 from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, ReconcilerError
+from reconciler.redaction import redacted
 
 if TYPE_CHECKING:
     from procrastinate import App
@@ -126,7 +127,7 @@ def lost(error: BaseException) -> DatabaseError:
     """An error about the database, procrastinate's or ours, as the worker says it."""
     cause = error.__cause__ or error
     return DatabaseError(
-        f"the worker has lost the database: {redact(' '.join(str(cause).split()))}",
+        f"the worker has lost the database: {redacted(' '.join(str(cause).split()))}",
         hint="Try again. A wave that was in progress is applied whole or not at all, and another "
         "worker takes it over.",
     )
