@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -14,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from reconciler.database.quotations import unquote
 from reconciler.errors import (
     DatabaseError,
     HiddenRowsError,
@@ -250,7 +250,7 @@ def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError
 
     Of rows that are written, it quotes no value: that may be one of a sensitive column.
     """
-    _unquote(error, values=writing)
+    unquote(error, values=writing)
     said = str(error).strip() or type(error).__name__
     table = f" (table {error.diag.table_name})" if error.diag.table_name else ""
     match error:
@@ -303,21 +303,3 @@ def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError
                 f"the database reported an error{table}: {said}; nothing was written",
                 hint="See the database's log; --debug shows the whole trace.",
             )
-
-
-_QUOTED: Final = re.compile('".*"', re.DOTALL)
-
-
-def _unquote(error: BaseException | None, *, values: bool) -> None:
-    """Make an error, and what caused it, say no more than its first line, also in a traceback.
-
-    The detail would quote the row that was refused, and the context the statement, with whatever
-    is secret in them; `diag` still has both. A message about a value (class 22) quotes that.
-    """
-    while error is not None:
-        if isinstance(error, psycopg.Error):
-            said = error.diag.message_primary or str(error)
-            if values and (error.sqlstate or "").startswith("22"):
-                said = _QUOTED.sub('"***"', said)
-            error.args = (redacted(said),)
-        error = error.__cause__ or error.__context__

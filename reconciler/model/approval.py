@@ -44,7 +44,9 @@ class Approval(Noun):
     signature: Annotated[str, Field(max_length=20_000)] = ""
 
     def statement(self) -> bytes:
-        """What is signed: JSON with sorted keys, as `model.canonical` writes it."""
+        """What is signed: `{"expires": "...", "plan_id": "...", "principal": "...", "signed_at":
+        "..."}`, with just these spaces.
+        """
         return canonical(self.model_dump(exclude={"signature"})).encode()
 
 

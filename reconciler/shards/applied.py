@@ -60,7 +60,8 @@ def apply(
     of = {one.database: library.kinds_of(one.plan, kinds) for one in plan.sections}
     _refuse(plan, of, pace)
 
-    approved = Approvals(tuple(approvals), require, plan.plan_id)
+    # Who has a plan in hand, and not its file, may have changed its sections.
+    approved = Approvals(tuple(approvals), require, plan.meaning())
 
     def look(shard: Shard, connection: Connection) -> None:
         section = next(one for one in plan.sections if one.database == shard.name)

@@ -42,6 +42,11 @@ def refused(demand: Demand, *given: Approval, plan: Plan = PLAN, at: datetime | 
 def test_a_plan_is_approved_by_whom_the_allowed_signers_name(people: People) -> None:
     approval = people.approve(PLAN, "eve")
     assert (approval.plan_id, approval.principal) == (PLAN.plan_id, mail("eve"))
+    # The bytes that are signed: a later release has to make the same.
+    assert approval.statement().decode() == (
+        f'{{"expires": "{approval.expires}", "plan_id": "{PLAN.plan_id}", '
+        f'"principal": "eve@acme.test", "signed_at": "{approval.signed_at}"}}'
+    )
     assert counted(people.demand("eve"), approval) == [mail("eve")]
     (one,) = judge(
         people.demand("eve"), [approval], [PLAN.plan_id], PLAN.actor, datetime.now(UTC)

@@ -33,6 +33,10 @@ def test_one_approval_is_of_all_sections(
         section = people.approve(made.sections[0].plan, "eve")
         with pytest.raises(NotApprovedError, match="approved another plan"):
             spread.apply(made, approvals=[section])
+        # Nor is another plan approved, in which something else was.
+        other = made.model_copy(update={"sections": made.sections[1:]})
+        with pytest.raises(NotApprovedError, match="approved another plan"):
+            spread.apply(other, approvals=[people.approve(made, "eve")])
         assert main(["approve", str(out), "--key", str(people.key("eve"))]) == 0
         assert main(apply) == 0
     finally:
