@@ -30,9 +30,15 @@ def saved(plan: Plan, directory: Path) -> Path:
 
 
 def test_from_a_plan_to_its_approvals_to_its_apply(
-    world: World, people: People, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shared_world: World,
+    small_template: str,
+    people: People,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = saved(world.plan(world.organization()), tmp_path)
+    world = shared_world
+    target = world.organization()
+    path = saved(world.plan(target, template=small_template), tmp_path)
     before = path.read_bytes()
     signers = tmp_path / "allowed_signers"
     signers.write_text(f"{people.line('eve')}\n{people.line('bob')}\n")
@@ -57,7 +63,7 @@ def test_from_a_plan_to_its_approvals_to_its_apply(
     assert [json.loads(line)["principal"] for line in lines] == [mail("eve"), mail("bob")]
     assert main(demand) == 0
     capsys.readouterr()
-    assert main(["history", "--database-url", world.dsn, "-json"]) == 0
+    assert main(["history", target, "--database-url", world.dsn, "-json"]) == 0
     (revision,) = json.loads(capsys.readouterr().out)["revisions"]
     assert len(revision["approvals"]) == 2
 
