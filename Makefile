@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test soak histories trust bench lint fix schemas golden lock clean
+.PHONY: help demo test soak histories trust fuzz bench lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -33,6 +33,13 @@ HISTORIES ?= 1000
 # Every fault and bad input that something is promised about, in all variants; writes the table anew.
 trust: .venv/test
 	RECONCILE_DEPTH=deep $(BIN)/python -m pytest -n 2 -m shows --update-trust
+
+# Hostile input of every kind, FUZZ of each, other ones every time; SEED repeats a run.
+fuzz: .venv/test
+	RECONCILE_FUZZ=$(FUZZ) RECONCILE_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/fuzz
+
+FUZZ ?= 1000
+SEED := $(shell date +%s)
 
 # What things cost, as ratios, within minutes; TARGETS=1000 for a larger town.
 bench: .venv/test

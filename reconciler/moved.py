@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reconciler import infile
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import Kinds
 from reconciler.kinds.order import key_width, parent_of
@@ -20,17 +20,13 @@ _SHAPE = 'Each rename is a table: [[moved]], from = "entity_type.old", to = "ent
 def load(path: Path, kinds: Kinds) -> tuple[Moved, ...]:
     """The renames that a file declares. Raises ReconcilerError with every mistake in it."""
     try:
-        given = tomllib.loads(path.read_text())
+        given = infile.toml(infile.read(path))
     except OSError as error:
         raise ReconcilerError(
             f"cannot read {path}: {error.strerror}", hint="--moved names a TOML file."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ReconcilerError(f"{path} is not TOML: {error}", hint=_SHAPE) from error
-    except RecursionError as error:
-        raise ReconcilerError(
-            f"{path} is not TOML that can be read: it is nested too deeply", hint=_SHAPE
-        ) from error
     tables = given.get("moved")
     mistakes = [f"{name}: is not known here" for name in given if name != "moved"]
     if not isinstance(tables, list) or not tables:

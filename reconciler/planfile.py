@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from secrets import token_hex
@@ -12,13 +11,12 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from reconciler import infile
 from reconciler.errors import PlanFileError
 from reconciler.model.canonical import Number, parse, pretty
 from reconciler.model.plan import FORMAT_VERSION, Plan
 from reconciler.model.value import FROM_FILE
 from reconciler.model.written import EVERYWHERE, table_schema
-
-STDIN: Final = "-"
 
 _Read = TypeVar("_Read")
 
@@ -90,13 +88,13 @@ def write(text: str, path: str | os.PathLike[str]) -> None:
     content = text.encode()
     # A link keeps pointing at the plan, instead of being replaced by it.
     target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise PlanFileError(
-            f"{path} is not a file that could hold a plan",
-            hint="Name a file, such as acme.plan.json; to print the plan, use --format json.",
-        )
-    unfinished = target.with_name(f".{target.name[:200]}.{token_hex(6)}.tmp")
     try:
+        if target.exists() and not target.is_file():
+            raise PlanFileError(
+                f"{path} is not a file that could hold a plan",
+                hint="Name a file, such as acme.plan.json; to print the plan, use --format json.",
+            )
+        unfinished = target.with_name(f".{target.name[:200]}.{token_hex(6)}.tmp")
         try:
             _write(unfinished, content)
             unfinished.replace(target)
@@ -118,9 +116,9 @@ def load(path: str | os.PathLike[str]) -> Plan:
 
 def read(path: str | os.PathLike[str], loads: Callable[[str], _Read]) -> _Read:
     """What `loads` makes of the text in a file, or of the standard input for `-`."""
-    name = "the standard input" if os.fspath(path) == STDIN else str(path)
+    name = "the standard input" if os.fspath(path) == infile.STDIN else str(path)
     try:
-        raw = sys.stdin.buffer.read() if os.fspath(path) == STDIN else Path(path).read_bytes()
+        raw = infile.read(path)
     except OSError as error:
         raise PlanFileError(
             f"cannot read {name}: {error.strerror}", hint=f"Name a plan file. {_REPLAN}"

@@ -176,5 +176,7 @@ def _pattern(action: Action, text: str) -> Pattern:
             f"--{action} {text!r}: {reason!r} is no reason that --{action} can resolve",
             hint="One of: " + ", ".join(sorted(_REASONS[action])),
         )
-    glob = ".*".join(re.escape(part) for part in key.split("*"))
+    # Each part is looked for once, where it comes first: many stars must not take for ever.
+    first, *middle, last = (re.escape(part) for part in key.split("*"))
+    glob = first + "".join(f"(?>.*?{part})" for part in middle) + f".*{last}"
     return Pattern(action, text, kind, re.compile(glob), reason, keep=bare != text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from reconciler import infile
 from reconciler.errors import ReconcilerError
 from reconciler.model.sharded import ShardName
 
@@ -55,15 +55,13 @@ class Databases:
 def load(path: str | Path) -> Databases:
     """The databases in a file. Raises ReconcilerError with every mistake in it, and its place."""
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        given = infile.toml(infile.read(path))
     except OSError as error:
         raise ReconcilerError(
             f"cannot read {path}: {error.strerror}", hint=f"--databases names a TOML file. {_SHAPE}"
         ) from error
-    except (ValueError, RecursionError) as error:
-        # What stands there may be a password: an error of TOML has its place, and a letter of it.
-        where = f": {error}" if isinstance(error, tomllib.TOMLDecodeError) else ""
-        raise ReconcilerError(f"{path} is not TOML{where}", hint=_SHAPE) from None
+    except ValueError as error:
+        raise ReconcilerError(f"{path} is not TOML: {error}", hint=_SHAPE) from None
     try:
         shards = _File.model_validate(given).database
         mistakes = list(_doubled(shards))

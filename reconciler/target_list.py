@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from reconciler import infile
 from reconciler.errors import ReconcilerError
 from reconciler.model.selection import Selection
-
-STDIN: Final = "-"
 
 _SHAPE: Final = (
     "It has an organisation's id or slug a line, in UTF-8; blank lines, and those that begin with "
@@ -35,11 +32,11 @@ def load(path: str) -> dict[str, int]:
     """
     where = called(path)
     try:
-        raw = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        raw = infile.read(path)
+    except OSError as error:
         raise ReconcilerError(
-            f"cannot read {where}: {why}", hint=f"--targets-from names a file. {_SHAPE}"
+            f"cannot read {where}: {error.strerror}",
+            hint=f"--targets-from names a file. {_SHAPE}",
         ) from error
     found: dict[str, int] = {}
     for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
@@ -65,4 +62,4 @@ def load(path: str) -> dict[str, int]:
 
 def called(path: str) -> str:
     """What a file is called in a message."""
-    return "the standard input" if path == STDIN else path
+    return "the standard input" if path == infile.STDIN else path

@@ -94,6 +94,7 @@ def main(arguments: Sequence[str] | None = None, *, nested: bool = False) -> int
     session = Session()
     streams.prepare(events=_events(given))
     try:
+        _refuse_bytes(given)
         code = reconcile.main(given, "reconcile", standalone_mode=False, obj=session)
         return code if isinstance(code, int) else Exit.DONE
     except click.ClickException as error:
@@ -106,6 +107,15 @@ def main(arguments: Sequence[str] | None = None, *, nested: bool = False) -> int
         return failures.expected(error, session, given)
     except Exception as error:
         return failures.unexpected(error, session, given)
+
+
+def _refuse_bytes(given: Sequence[str]) -> None:
+    """Raise UsageError for an argument that is no text: no database and no plan could hold it."""
+    for word in given:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"{word!a} is not text in UTF-8.") from error
 
 
 def _events(given: Sequence[str]) -> bool:

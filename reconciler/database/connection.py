@@ -52,7 +52,9 @@ def session(database: Database) -> Iterator[Connection]:
     if isinstance(database, str):
         _understand(database)
         try:
-            connection = psycopg.connect(database, autocommit=True, prepare_threshold=None)
+            connection = psycopg.connect(
+                database, autocommit=True, prepare_threshold=None, client_encoding="utf8"
+            )
         except (psycopg.Error, UnicodeError) as error:
             raise DatabaseError(
                 f"cannot connect to the database: {redacted(str(error).strip())}",
@@ -76,7 +78,7 @@ def session(database: Database) -> Iterator[Connection]:
 def _understand(conninfo: str) -> None:
     try:
         conninfo_to_dict(conninfo)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeError):
         # What libpq says of it quotes it, and any part of it may be the password.
         raise DatabaseError(
             "the connection string cannot be read: it is neither a URL nor words like host=...",
@@ -202,7 +204,8 @@ def _sent_together(
                 cursor = psycopg.RawCursor(connection, row_factory=tuple_row)
                 cursors.append(cursor)
                 parameters = [_sent(value) for value in statement.parameters]
-                cursor.execute(statement.sql.encode(), parameters, prepare=False)
+                text = statement.sql.encode(connection.info.encoding)
+                cursor.execute(text, parameters, prepare=False)
     except psycopg.Error as error:
         return cursors, error
     return cursors, None
@@ -243,6 +246,13 @@ def translated(*, writing: bool = False) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise translate(error, writing=writing) from error
+    except UnicodeEncodeError as error:
+        text = ascii(error.object[max(0, error.start - 20) : error.end + 20])
+        raise DatabaseError(
+            f"{text} cannot be sent to the database: it is not text in {error.encoding}; nothing "
+            "was written",
+            hint="Write it in UTF-8, without halves of characters.",
+        ) from error
 
 
 def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError:
@@ -275,6 +285,13 @@ def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError
                 hint="Make a new plan: it shows what is in the way, if a row changed after this "
                 "one was made. If it does not, it is an index that a plan cannot check: the one "
                 "named above.",
+            )
+        case pg.CharacterNotInRepertoire() | pg.UntranslatableCharacter():
+            return DatabaseError(
+                f"the database cannot say it in UTF-8, or store it: {said}; nothing was written",
+                hint="A row has bytes that are no text in the database's own encoding, or what "
+                "was given has characters that this encoding does not know. Mend the row, or move "
+                "to a database in UTF-8.",
             )
         case pg.SerializationFailure() | pg.DeadlockDetected():
             return LockedError(

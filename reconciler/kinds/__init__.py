@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from reconciler import infile
 from reconciler.errors import KindError
 from reconciler.kinds.declaration import Declaration
 from reconciler.kinds.mistakes import between, within
@@ -39,8 +39,8 @@ def _load(directory: Path | None) -> Kinds:
     kinds: list[Kind] = []
     for name, content in _files(directory):
         try:
-            given = tomllib.loads(content.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            given = infile.toml(content)
+        except ValueError as error:
             mistakes.append(f"{name}: is not TOML: {error}")
             continue
         unfit = [f"{name}: {mistake}" for mistake in within(given)]
@@ -83,7 +83,7 @@ def _files(directory: Path | None) -> Iterator[tuple[str, bytes]]:
                 hint="--kinds names a directory with one TOML file a kind.",
             )
         for path in own:
-            yield str(path), path.read_bytes()
+            yield str(path), infile.read(path)
     except OSError as error:
         raise KindError(
             f"cannot read the kinds in {directory}: {error.strerror}",

@@ -34,7 +34,7 @@ def within(given: Mapping[str, Any]) -> list[str]:
         mistakes.append("name key (a list of columns), or installs and no key")
     if "installs" in has and not identity:
         mistakes.append("an installed row needs a minted id: id = { column = ..., mint = ... }")
-    if installs and installs.get("name") not in columns:
+    if installs and installs.get("name") not in list(columns):
         mistakes.append("installs.name must be one of the columns")
     if "owner" in has and "parent" in has and "scope" not in has:
         mistakes.append("a row with a parent belongs to the parent's owner: leave out owner")
@@ -100,7 +100,7 @@ def _columns(columns: Mapping[str, Any], next_run: Mapping[str, Any]) -> Iterato
         if follows is not None and not (isinstance(lead, dict) and "references" in lead):
             yield f"columns.{name}.follows: {follows!r} is not a reference among the columns"
     for name, schedule in next_run.items():
-        if schedule not in columns:
+        if not isinstance(schedule, str) or schedule not in columns:
             yield f"next_run.{name}: {schedule!r} is not one of the columns"
         elif isinstance(columns[schedule], dict) and columns[schedule].get("sensitive"):
             yield f"next_run.{name}: {schedule!r} is sensitive, so it cannot be read"

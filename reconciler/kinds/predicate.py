@@ -44,11 +44,15 @@ def parse_predicate(text: str) -> exp.Expr:
         ended = any(token.token_type == TokenType.SEMICOLON for token in tokenize(text, "postgres"))
     except SqlglotError as error:
         raise ValueError(f"is not a SQL condition: {text!r}") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
     if ended:
         raise ValueError("is one condition, without a semicolon")
     if not isinstance(tree, _CONDITIONS):
         raise ValueError(f"is not a condition on columns: {text!r}")
     for node in tree.walk():
+        # A comment would be sent, too, and PostgreSQL nests what begins inside one.
+        node.pop_comments()
         if not isinstance(node, _ALLOWED):
             raise ValueError(
                 f"may only compare its own columns with constants, not use {node.sql('postgres')!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -11,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 # A slug with a newline, a quote or a right-to-left mark must not be able to look like
 # something else in a terminal, a ticket or a shell, so all but these is percent-encoded.
 _PLAIN = "-_~.:@+$"
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Address(str):
@@ -36,8 +38,11 @@ class Address(str):
         if not (dot and kind):
             raise ValueError(f"{text!r} is not an address: write kind.key, as entity_type.account")
         parts = tuple(unquote(part) for part in key.split("/"))
-        if any("\0" in part for part in (kind, *parts)):
-            raise ValueError(f"{text!r} is not an address: no text in PostgreSQL holds a NUL")
+        if any(map(_UNSTORABLE.search, (kind, *parts))):
+            raise ValueError(
+                f"{text!r} is not an address: no text in PostgreSQL holds a NUL, or what is not "
+                "Unicode"
+            )
         return cls.of(kind, parts)
 
     @property

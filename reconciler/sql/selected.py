@@ -49,16 +49,10 @@ def condition_on(text: str, columns: Collection[str]) -> exp.Expr:
     A bare name is PostgreSQL's, in small letters, or else exactly as it is typed. Raises
     ValueError that says what is wrong with it.
     """
-    try:
-        tree = parse_predicate(text)
-        return tree.transform(lambda node: _ours(node, columns))
-    except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
+    return parse_predicate(text).transform(lambda node: _ours(node, columns))
 
 
 def _ours(node: exp.Expr, columns: Collection[str]) -> exp.Expr:
-    # What stands beside the condition in comments is not sent.
-    node.pop_comments()
     if not isinstance(node, exp.Column):
         return node
     typed, bare = node.name, not node.this.args.get("quoted")
