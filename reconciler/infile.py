@@ -1,4 +1,4 @@
-"""Files that somebody hands over: no more of one is read than fits, and TOML fails in one way."""
+"""Files that somebody hands over: how much of one is read, TOML, and telling all mistakes in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import tomllib
+from collections.abc import Sequence
 from typing import Any, Final
 
 STDIN: Final = "-"
@@ -47,3 +48,9 @@ def toml(content: bytes) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from error
     except ValueError as error:
         raise ValueError("it has a number with too many digits") from error
+
+
+def told(mistakes: Sequence[str], where: str) -> str:
+    """Every mistake that was found, a line each; a key in a file cannot feign another."""
+    lines = [one.replace("\n", "\\n") for one in mistakes]
+    return "\n  ".join([f"{len(lines)} mistake{'s' if len(lines) > 1 else ''} in {where}:", *lines])

@@ -51,11 +51,7 @@ def load(path: Path, kinds: Kinds) -> tuple[Moved, ...]:
                 "rename that first, and this one in a later plan"
             )
     if mistakes:
-        raise ReconcilerError(
-            f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in {path}:\n  "
-            + "\n  ".join(mistakes),
-            hint=_SHAPE,
-        )
+        raise ReconcilerError(infile.told(mistakes, str(path)), hint=_SHAPE)
     return tuple(found)
 
 

@@ -72,11 +72,7 @@ def load(path: str | Path) -> Databases:
         ]
         shards = ()
     if mistakes:
-        raise ReconcilerError(
-            f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in {path}:\n  "
-            + "\n  ".join(mistakes),
-            hint=_SHAPE,
-        ) from None
+        raise ReconcilerError(infile.told(mistakes, str(path)), hint=_SHAPE) from None
     return Databases(str(path), shards)
 
 

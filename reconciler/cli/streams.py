@@ -23,13 +23,14 @@ _EVENTS: ContextVar[bool] = ContextVar("events", default=False)
 def prepare(*, events: bool = False) -> None:
     """Have characters that a terminal cannot show written as escapes, instead of failing.
 
-    What psycopg would log on its own is said by our own errors. With `events`, each line on stderr
-    is an event as JSON, whatever is said.
+    What psycopg or sqlglot would log on its own is said by our own errors. With `events`, each
+    line on stderr is an event as JSON, whatever is said.
     """
     _EVENTS.set(events)
     import logging
 
-    logging.getLogger("psycopg").addHandler(logging.NullHandler())
+    for chatty in ("psycopg", "sqlglot"):
+        logging.getLogger(chatty).addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -62,8 +62,7 @@ def _load(directory: Path | None) -> Kinds:
     mistakes.extend(between(kinds, declared, unfit_names))
     if mistakes:
         raise KindError(
-            f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''} in kind files:\n  "
-            + "\n  ".join(mistakes),
+            infile.told(mistakes, "kind files"),
             hint="Correct the files; schemas/kind.schema.json describes every field.",
         )
     return in_order(_linked(kinds))

@@ -22,6 +22,8 @@ _CONDITIONS: Final = (
     exp.LT,
     exp.LTE,
 )
+# What is longer takes seconds to parse, and no person reads it.
+_LONGEST: Final = 50_000
 # Comparisons of columns with constants, and nothing else: no function, no subquery, no cast.
 _ALLOWED: Final = (
     *_CONDITIONS,
@@ -39,6 +41,8 @@ def parse_predicate(text: str) -> exp.Expr:
 
     The tree is shared: take a copy before you change it.
     """
+    if len(text) > _LONGEST:
+        raise ValueError(f"is longer than {_LONGEST} characters")
     try:
         tree = parse_one(text, dialect="postgres")
         ended = any(token.token_type == TokenType.SEMICOLON for token in tokenize(text, "postgres"))
