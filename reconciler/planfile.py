@@ -15,6 +15,7 @@ from reconciler import infile
 from reconciler.errors import PlanFileError
 from reconciler.model.canonical import Number, parse, pretty
 from reconciler.model.plan import FORMAT_VERSION, Plan
+from reconciler.model.unseen import seen
 from reconciler.model.value import FROM_FILE
 from reconciler.model.written import EVERYWHERE, table_schema
 
@@ -38,7 +39,8 @@ def dumps(plan: Plan) -> str:
 def text_of(document: Mapping[str, Any]) -> str:
     """What a plan file has in it as JSON text. Raises PlanFileError for what no file can hold."""
     try:
-        return pretty(document) + "\n"
+        # A file that is looked at with `cat` must not move the cursor.
+        return seen(pretty(document)) + "\n"
     except RecursionError as error:
         raise PlanFileError(
             "a value of this plan is nested deeper than a plan file can hold",

@@ -38,7 +38,8 @@ def prepare(*, events: bool = False) -> None:
 
 
 def result(text: str, *, exact: bool = False) -> None:
-    """Write the result to stdout; exact means as UTF-8, whatever the terminal speaks.
+    """Write the result to stdout; exact means JSON: as UTF-8, whatever the terminal speaks, and
+    with what does not print as an escape.
 
     A reader that went away (`| head`) ends the writing, and nothing else.
     """
@@ -46,11 +47,14 @@ def result(text: str, *, exact: bool = False) -> None:
     if stream is None:
         return
     try:
+        if exact:
+            from reconciler.model.unseen import seen
+
+            text = seen(text)
         binary = getattr(stream, "buffer", None)
         if exact and binary is not None:
             stream.flush()
-            # In JSON text, this way of writing a lone surrogate is its escape.
-            binary.write(text.encode(errors="backslashreplace"))
+            binary.write(text.encode())
         else:
             stream.write(text)
         stream.flush()

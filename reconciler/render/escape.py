@@ -10,18 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-# Everything that is invisible, moves the cursor, breaks the line or looks like a space:
-# C0 and C1 controls, spaces but the plain one, soft hyphen, zero-width and bidirectional
-# marks, fillers, variation selectors, lone surrogates, private use, tags.
-_UNSEEN: Final = re.compile(
-    "["
-    "\x00-\x1f\x7f-\xa0\xad"
-    "\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
-    "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164"
-    "\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff"
-    "]"
-)
+from reconciler.model.unseen import UNSEEN
+
 _WORDS: Final = re.compile(r"[\w@.:+/-]{1,60}(?: [\w@.:+/-]{1,60}){0,9}")
 NAME_ROOM: Final = 160
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -41,7 +31,7 @@ def visible(text: str) -> str:
     >>> print(visible("a\x1b[31m\u202eb\n"))
     a\x1b[31m\u202eb\n
     """
-    return _UNSEEN.sub(_escape, text)
+    return UNSEEN.sub(_escape, text)
 
 
 def lines(text: str) -> str:
