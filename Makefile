@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test soak histories trust fuzz bench lint fix schemas golden lock clean
+.PHONY: help demo test soak histories trust fuzz audit bench lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -46,6 +46,10 @@ bench: .venv/test
 	$(BIN)/python -m tests.bench --targets $(TARGETS)
 
 TARGETS ?= 300
+
+# Known vulnerabilities of what is locked, where advisories can be asked.
+audit: .venv/test
+	@.ci/audit
 
 lint: .venv/test
 	$(BIN)/ruff check .
