@@ -27,7 +27,11 @@ class Fixed:
 SETTINGS: Final = Fixed(
     "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true), "
     "set_config('IntervalStyle', 'postgres', true), set_config('bytea_output', 'hex', true), "
-    "set_config('extra_float_digits', '1', true), set_config('row_security', 'off', true)"
+    "set_config('extra_float_digits', '1', true), set_config('row_security', 'off', true), "
+    # These decide what NULL in an array, a backslash in a constant, and a type's name mean.
+    "set_config('array_nulls', 'on', true), "
+    "set_config('standard_conforming_strings', 'on', true), "
+    "set_config('quote_all_identifiers', 'off', true)"
 )
 
 # The planner takes the list of targets for short, and what they have for one row, where there

@@ -141,7 +141,7 @@ def test_rows(
             code = main(words)
         out, err = capsys.readouterr()
         assert code in (0, 1), (words, err)
-        assert "unexpected" not in err, (words, err)
+        assert "Error: unexpected" not in err, (words, err)
         for line in (out + err).splitlines():
             assert not RAW.search(line), (words, line)
             assert not line.startswith("Error: feigned"), (words, line)
