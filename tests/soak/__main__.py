@@ -13,10 +13,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from reconciler.database import embedded
 from tests.fixtures.world import World, copied, found
+from tests.soak.crowd import Crowd
 from tests.soak.storm import STORM, Storm, StormDrawn
 
 # So many storms in one database, which then makes room for a new one.
 STORMS = 10
+# So many seconds is everybody let loose at once.
+CROWDED = 15
 
 
 def main() -> int:
@@ -31,13 +34,14 @@ def main() -> int:
     with embedded.temporary() as server:
         template = found(server)
         while time.monotonic() < begin + 60 * options.minutes:
-            for world in copied(server, template):
-                try:
-                    storms(world, number, seen)
-                except Exception:
-                    violations += 1
-                    print(f"violation in the storms of --seed {number}:", file=sys.stderr)
-                    traceback.print_exc()
+            for act in (storms, crowd):
+                for world in copied(server, template):
+                    try:
+                        act(world, number, seen)
+                    except Exception:
+                        violations += 1
+                        print(f"violation: {act.__name__} of --seed {number}", file=sys.stderr)
+                        traceback.print_exc()
             number += 1
             print(_summary(first, number, begin, seen, violations), file=sys.stderr, flush=True)
     print(_summary(first, number, begin, seen, violations))
@@ -65,6 +69,15 @@ def storms(world: World, number: int, seen: Counter[str], examples: int = STORMS
         storm.rage(*drawn)
 
     rage()
+
+
+def crowd(world: World, number: int, seen: Counter[str], seconds: float = CROWDED) -> None:
+    """A crowd for some seconds. Raises what broke a promise."""
+    gathered = Crowd.gather(world, number)
+    try:
+        gathered.rage(seconds)
+    finally:
+        seen.update({f"crowd: {name}": times for name, times in gathered.seen.items()})
 
 
 def _summary(first: int, next_one: int, begin: float, seen: Counter[str], violations: int) -> str:

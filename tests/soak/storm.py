@@ -17,6 +17,7 @@ from tests.histories.sync import resolved, sync
 from tests.histories.truth import Truth
 from tests.histories.undoing import there_and_back
 from tests.soak.faults import PATIENCE, Strike, struck
+from tests.soak.lies import LIES
 
 FAULTS = ("kill", "kill", "cut", "cut", "terminate", "locked", "tenant", "publisher", "applier")
 STRIKE = st.builds(Strike, st.sampled_from(FAULTS), st.integers(1, 75))
@@ -30,22 +31,6 @@ StormDrawn = tuple[list[Any], int]
 STORM: st.SearchStrategy[StormDrawn] = st.tuples(
     st.lists(ROUND, min_size=2, max_size=5), st.integers(0, 2**20)
 )
-
-# What the ledger says of itself that would be a lie.
-_LIES = """
-SELECT 'a placement of no revision', p.organization_id, p.key::text FROM reconcile.placement p
-WHERE NOT EXISTS (SELECT FROM reconcile.revision r
-                  WHERE r.id = p.revision AND p.organization_id = ANY(r.targets))
-UNION ALL SELECT 'a placement without its content', p.organization_id, p.key::text
-FROM reconcile.placement p
-WHERE NOT EXISTS (SELECT FROM reconcile.content c WHERE c.digest = p.content)
-UNION ALL SELECT 'not the last revision', t.organization_id, t.revision::text
-FROM reconcile.target t
-WHERE t.revision IS DISTINCT FROM
-      (SELECT max(r.id) FROM reconcile.revision r WHERE r.targets @> ARRAY[t.organization_id])
-UNION ALL SELECT 'placed twice', p.organization_id, p.row_id FROM reconcile.placement p
-WHERE p.state = 'placed' GROUP BY p.organization_id, p.kind, p.row_id HAVING count(*) > 1
-"""
 
 
 class Storm(Neighbours):
@@ -63,10 +48,10 @@ class Storm(Neighbours):
             # Whatever happened: the next one, undisturbed, succeeds and then finds nothing to do.
             sync(self, who, adopting=adopting)
             self.seen["applies"] += 1
-            assert self.world.sql(_LIES) == []
+            assert self.world.sql(LIES) == []
         there_and_back(self, ("acme",), {}, Random(chance))
         self.seen["undone"] += 1
-        assert self.world.sql(_LIES) == []
+        assert self.world.sql(LIES) == []
 
     def _strike(
         self, who: tuple[str, ...], strike: Strike, meanwhile: Any, *, adopting: bool
