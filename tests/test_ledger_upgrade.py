@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from reconciler import library
+from reconciler import library, planfile
 from reconciler.cli import main
 from reconciler.database.embedded import Server
 from reconciler.database.opening import LEDGER_VERSION
@@ -65,6 +65,11 @@ def _live(world: World) -> None:
     world.install("acme", "birch")
     world.sql("UPDATE entity_types SET color = 'New' WHERE organization_id = 'org_public_finance'")
     world.install("birch")
+    # The first version's plans had their targets as objects, and a later one's have a table.
+    _, plan = library.revision(world.dsn, 1)
+    earlier = plan.written() | {"targets": [one.model_dump() for one in plan.targets]}
+    text = planfile.text_of(earlier)
+    world.sql("UPDATE reconcile.revision SET plan = %s WHERE id = 1", text)
     down(world.connection)
 
 

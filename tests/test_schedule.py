@@ -36,9 +36,9 @@ def test_schedules(text: str) -> None:
 )
 def test_what_is_none_says_why(text: str, problem: str) -> None:
     schedule.problem.cache_clear()
-    started = time.perf_counter()
+    started = time.process_time()
     assert schedule.problem(text) == problem
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     if problem != "it never runs":
         with pytest.raises(ValueError, match=problem):
             schedule.in_words(text)

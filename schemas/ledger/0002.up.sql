@@ -34,17 +34,30 @@ ALTER TABLE reconcile.revision
     ADD COLUMN IF NOT EXISTS template_name text NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS template_organization_slug text NOT NULL DEFAULT '';
 
--- Revisions of the first version say it in their plans. Escapes that PostgreSQL refuses to read
+-- Revisions of the first version say it in their plans; those of a later one that was taken back to
+-- the first have a table of targets there, with the id first and the agent fifth. Escapes that PostgreSQL refuses to read
 -- (NUL, half a surrogate pair) are read as the replacement character; none stands in an id.
 UPDATE reconcile.revision AS r
-SET targets = ARRAY(
-        SELECT one #>> '{organization,id}' FROM json_array_elements(p.targets) AS one ORDER BY 1
-    ),
+SET targets = CASE json_typeof(p.targets)
+        WHEN 'array' THEN ARRAY(
+            SELECT one #>> '{organization,id}' FROM json_array_elements(p.targets) AS one ORDER BY 1
+        )
+        ELSE ARRAY(
+            SELECT one ->> 0 FROM json_array_elements(p.targets -> 'rows') AS one ORDER BY 1
+        )
+    END,
     mode = coalesce(p.request ->> 'mode', 'sync'),
     undoes = (p.request ->> 'revision')::bigint,
-    installs = (
-        SELECT count(*) FROM json_array_elements(p.targets) AS one WHERE one ->> 'agent_id' IS NULL
-    ),
+    installs = CASE json_typeof(p.targets)
+        WHEN 'array' THEN (
+            SELECT count(*) FROM json_array_elements(p.targets) AS one
+            WHERE one ->> 'agent_id' IS NULL
+        )
+        ELSE (
+            SELECT count(*) FROM json_array_elements(p.targets -> 'rows') AS one
+            WHERE one ->> 4 IS NULL
+        )
+    END,
     actor_label = p.actor ->> 'label',
     template_name = p.template ->> 'name',
     template_organization_slug = p.template #>> '{organization,slug}'

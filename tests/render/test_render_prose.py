@@ -146,6 +146,6 @@ def test_every_line_of_a_text_is_harmless_and_barred(hostile: str, verbose: bool
     ],
 )
 def test_no_text_takes_long(before: list[int], after: list[int]) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     changed(numbered(*before), "new\n" + numbered(*after))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
