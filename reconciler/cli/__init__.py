@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from reconciler.cli import failures, options, streams
+from reconciler.cli import ending, failures, options, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.version import __version__
@@ -93,20 +93,21 @@ def main(arguments: Sequence[str] | None = None, *, nested: bool = False) -> int
     given = list(sys.argv[1:] if arguments is None else arguments)
     session = Session()
     streams.prepare(events=_events(given))
-    try:
-        _refuse_bytes(given)
-        code = reconcile.main(given, "reconcile", standalone_mode=False, obj=session)
-        return code if isinstance(code, int) else Exit.DONE
-    except click.ClickException as error:
-        return failures.usage(error)
-    except (click.Abort, KeyboardInterrupt):
-        if nested:
-            raise
-        return failures.interrupted(session)
-    except ReconcilerError as error:
-        return failures.expected(error, session, given)
-    except Exception as error:
-        return failures.unexpected(error, session, given)
+    with ending.as_interrupts():
+        try:
+            _refuse_bytes(given)
+            code = reconcile.main(given, "reconcile", standalone_mode=False, obj=session)
+            return code if isinstance(code, int) else Exit.DONE
+        except click.ClickException as error:
+            return failures.usage(error)
+        except (click.Abort, KeyboardInterrupt):
+            if nested:
+                raise
+            return failures.interrupted(session)
+        except ReconcilerError as error:
+            return failures.expected(error, session, given)
+        except Exception as error:
+            return failures.unexpected(error, session, given)
 
 
 def _refuse_bytes(given: Sequence[str]) -> None:

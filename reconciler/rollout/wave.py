@@ -27,12 +27,17 @@ def apply_part(
     approvals: Approvals = NONE,
 ) -> tuple[Outcome, bool]:
     """One transaction, and what became of it; says whether it was interrupted at its COMMIT."""
+    done: Outcome | None = None
     try:
         with session(database) as connection:
             done = applier.apply(
                 connection, part, kinds, lock_timeout, reviewed=reviewed, approvals=approvals
             )
-            return done, False
+        return done, False
+    except KeyboardInterrupt:
+        if done is None:
+            raise
+        return done, True
     except OutcomeUnknownError as error:
         if not isinstance(database, str):
             raise
