@@ -10,6 +10,7 @@ from typing import Final
 from reconciler.applier import allowed
 from reconciler.applier.judged import guarded
 from reconciler.database.connection import Batch, Question, Rows
+from reconciler.database.keepalive import FOR_THE_SERVER
 from reconciler.database.platform import Fixed
 from reconciler.ledger import record
 from reconciler.model.plan import Plan
@@ -21,8 +22,8 @@ _SETTINGS: Final = (
     "SELECT set_config('lock_timeout', $1, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true), "
-    "extract(epoch FROM now())::text"
-)
+    f"{FOR_THE_SERVER}, extract(epoch FROM now())::text"
+)  # noqa: S608 - the only thing put in is a constant
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from reconciler.database.keepalive import unsaid
 from reconciler.database.quotations import unquote
 from reconciler.errors import (
     DatabaseError,
@@ -50,10 +51,10 @@ def session(database: Database) -> Iterator[Connection]:
     caller's connection is inside a transaction, whose snapshot we could not choose.
     """
     if isinstance(database, str):
-        _understand(database)
+        ours = unsaid(_understood(database))
         try:
             connection = psycopg.connect(
-                database, autocommit=True, prepare_threshold=None, client_encoding="utf8"
+                database, autocommit=True, prepare_threshold=None, client_encoding="utf8", **ours
             )
         except (psycopg.Error, UnicodeError) as error:
             raise DatabaseError(
@@ -75,9 +76,9 @@ def session(database: Database) -> Iterator[Connection]:
     yield database
 
 
-def _understand(conninfo: str) -> None:
+def _understood(conninfo: str) -> dict[str, Any]:
     try:
-        conninfo_to_dict(conninfo)
+        return conninfo_to_dict(conninfo)
     except (psycopg.Error, UnicodeError):
         # What libpq says of it quotes it, and any part of it may be the password.
         raise DatabaseError(
