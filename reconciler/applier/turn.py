@@ -22,8 +22,8 @@ _SETTINGS: Final = (
     "SELECT set_config('lock_timeout', $1, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true), "
-    f"{FOR_THE_SERVER}, extract(epoch FROM now())::text"
-)  # noqa: S608 - the only thing put in is a constant
+    f"{FOR_THE_SERVER}, extract(epoch FROM now())::text"  # noqa: S608 - constants
+)
 
 
 @dataclass(frozen=True)
