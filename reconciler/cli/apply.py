@@ -164,8 +164,8 @@ def _again(given: str | None, made: Plan, kinds: Path | None) -> str:
 
 def _say(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
-        streams.result(outcome.model_dump_json(indent=2) + "\n", exact=True)
+        streams.outcome(outcome.model_dump_json(indent=2) + "\n", exact=True)
         return
     from reconciler.render.outcome import render
 
-    streams.result(render(outcome))
+    streams.outcome(render(outcome))

@@ -251,9 +251,9 @@ def _hear(event: Event) -> None:
 
 def _say(done: Deferred, *, as_json: bool) -> Exit:
     if as_json:
-        streams.result(done.model_dump_json(indent=2) + "\n", exact=True)
+        streams.outcome(done.model_dump_json(indent=2) + "\n", exact=True)
     else:
         from reconciler.render.enqueued import deferred
 
-        streams.result(deferred(done))
+        streams.outcome(deferred(done))
     return Exit.DONE

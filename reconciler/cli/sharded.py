@@ -215,8 +215,8 @@ def _say(outcome: ShardedOutcome, session: Session, *, as_json: bool) -> None:
     )
     outcome = outcome.model_copy(update={"sections": sections})
     if as_json:
-        streams.result(outcome.model_dump_json(indent=2) + "\n", exact=True)
+        streams.outcome(outcome.model_dump_json(indent=2) + "\n", exact=True)
         return
     from reconciler.render.sharded import render_outcome
 
-    streams.result(render_outcome(outcome))
+    streams.outcome(render_outcome(outcome))

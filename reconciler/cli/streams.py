@@ -67,6 +67,17 @@ def result(text: str, *, exact: bool = False) -> None:
         ) from error
 
 
+def outcome(text: str, *, exact: bool = False) -> None:
+    """Write what was done to a database: where there is no room for it, the exit code still tells.
+
+    An error here would say that it was not done.
+    """
+    try:
+        result(text, exact=exact)
+    except ReconcilerError as error:
+        note(f"Warning: {error.message}. The exit code tells what was done.\n")
+
+
 def as_events() -> bool:
     """Whether stderr gets events."""
     return _EVENTS.get()
@@ -96,7 +107,8 @@ def _write(text: str) -> None:
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
+        # Nothing is left to say it on, and what is done beside it must not end for that.
         _abandon(sys.stderr)
 
 
