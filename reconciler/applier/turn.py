@@ -19,10 +19,10 @@ from reconciler.sql.guard import Scope
 # The planner knows how many places we send, and nothing of what stands there: joins are best made
 # in the order in which they are written: contents, places, and then the rows there.
 _SETTINGS: Final = (
-    "SELECT set_config('lock_timeout', $1, true), "
+    "SELECT set_config('lock_timeout', $1, true), "  # noqa: S608 - only constants are put in
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('join_collapse_limit', '1', true), set_config('row_security', 'off', true), "
-    f"{FOR_THE_SERVER}, extract(epoch FROM now())::text"  # noqa: S608 - constants
+    f"{FOR_THE_SERVER}, extract(epoch FROM now())::text"
 )
 
 
