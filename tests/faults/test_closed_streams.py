@@ -35,7 +35,7 @@ def ended(redirected: str, *words: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     "redirected",
     ["> /dev/full", ">&-", "-json 2> /dev/full", "2>&-", "> /dev/full 2>&1", "> >(true)"][
-        : depth(2, 6)
+        : depth(1, 6)
     ],
 )
 @pytest.mark.shows(

@@ -115,7 +115,9 @@ def test_what_is_committed_is_never_said_to_be_undone(
 
 
 @SIGNALS
-@pytest.mark.parametrize("words", [("plan", "--out", "plan.json"), ("apply", "-auto-approve")])
+@pytest.mark.parametrize(
+    "words", [("apply", "-auto-approve"), ("plan", "--out", "plan.json")][: depth(1, 2)]
+)
 @pytest.mark.shows(
     "SIGINT, SIGTERM or SIGHUP to a process that waits for the database",
     "it ends at once with exit code 1; no file, process or transaction is left",

@@ -86,7 +86,7 @@ def applied(told: Told) -> bool:
     return False
 
 
-@failing(("client", "cut"), ("server", "stall"))
+@failing(("client", "cut"))
 @pytest.mark.shows(
     "the wire fails at message n of a re-sync, in either direction (cut, stalled, late)",
     "all or nothing; the exit code and what is said are the truth; no lock stays",
