@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -15,9 +18,10 @@ from reconciler.cli import main
 from reconciler.database.connection import session
 from reconciler.errors import DatabaseError
 from tests.fixtures.cut import alone, behind, dump, everything
+from tests.fixtures.embedded import eventually
 from tests.fixtures.private import by_tcp, peopled, private
 from tests.fixtures.shown import Variants, depth
-from tests.fixtures.wire import Fault, Sender, wired
+from tests.fixtures.wire import Fault, Run, Sender, Wire, wired
 from tests.fixtures.world import World
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="packets are lost on Linux only")
@@ -69,6 +73,44 @@ def test_a_client_does_not_wait_for_ever(
         assert dump(world) == before
     assert world.apply(plan).status == "applied"
     assert everything(world, target, plan)
+
+
+@pytest.mark.skipif(not depth(0, 1), reason="psycopg waits some seconds; in `make trust`")
+@pytest.mark.shows(
+    "a server or pooler hangs while its machine answers, and SIGTERM comes",
+    "the client ends within seconds and says that nothing was written, which is so",
+)
+def test_who_hangs_is_left_when_that_is_told(
+    shared_world: World,
+    small_template: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variants: Variants,
+) -> None:
+    world, path = shared_world, tmp_path / "plan.json"
+    _, plan = behind(world, small_template)
+    planfile.save(plan, path)
+    before = dump(world)
+    monkeypatch.setattr(Wire, "patience", 60)
+    for message in (60, 150):
+        with wired(world.dsn) as wire:
+            now = wire.begin(Fault("client", message, "stall"))
+            telling = Thread(target=_tell, args=(now,))
+            telling.start()
+            assert main(["apply", str(path), "--database-url", wire.dsn]) == 1
+            telling.join()
+        assert "Interrupted. Nothing was written." in capsys.readouterr().err
+        alone(world)
+        variants.add()
+        assert dump(world) == before
+    assert world.apply(plan).status == "applied"
+
+
+def _tell(run: Run) -> None:
+    assert eventually(lambda: run.happened)
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @pytest.mark.skipif(not depth(0, 1), reason="a server of its own; in `make trust`")
