@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from reconciler.database.connection import Connection, run
+from reconciler.database.keepalive import unsaid
 from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, ReconcilerError
 from reconciler.redaction import redacted
@@ -66,8 +67,10 @@ def app(conninfo: str, connections: int) -> App:
 
 def _with_path(conninfo: str) -> str:
     """This database, with a search path that is set when the connection begins."""
-    given = conninfo_to_dict(conninfo).get("options") or os.environ.get("PGOPTIONS", "")
-    return make_conninfo(conninfo, options=f"{given} -c search_path=reconcile_fleet".strip())
+    said = conninfo_to_dict(conninfo)
+    given = said.get("options") or os.environ.get("PGOPTIONS", "")
+    path = f"{given} -c search_path=reconcile_fleet".strip()
+    return make_conninfo(conninfo, options=path, **unsaid(said))
 
 
 def defer(connection: Connection, plan_id: str, waves: Iterable[int], pause: float = 0) -> None:

@@ -64,7 +64,7 @@ def test_an_apply_that_cannot_say_so_is_applied(
     ],
 )
 @pytest.mark.shows(
-    "stdout of a plan is closed, full, or read no further (`| head -1`)",
+    "stdout of a plan is closed, full, or read no further (into `head -1`)",
     "no traceback; an error only where something was to be written and could not be",
 )
 def test_a_plan_that_nobody_reads(

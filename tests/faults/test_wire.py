@@ -46,8 +46,9 @@ def faults(wire: Wire, sender: Sender, failure: Failure) -> Iterator[Fault]:
     """A fault at each message of such a run as the wire has just seen, or at few and the last."""
     last = wire.run.passed[sender]
     assert last > 100
-    # What is late, arrives: a run for each letter would say the same again and again.
-    step = depth(last // 3, 7 if failure == "delay" else 1)
+    # What stalls ends as what is cut does, only later; and what is late, arrives.
+    every = {"cut": 1, "stall": 3, "delay": 7}[failure]
+    step = depth(last // 3, every)
     numbers = sorted({*range(1, last + 1, step), last})
     return (Fault(sender, number, failure) for number in numbers)
 
