@@ -100,19 +100,20 @@ def transaction(connection: Connection, *, read_only: bool) -> Iterator[None]:
     connection.autocommit = True
     try:
         with translated(writing=not read_only):
-            connection.execute(f"BEGIN ISOLATION LEVEL {level}".encode(), prepare=False)
             try:
+                connection.execute(f"BEGIN ISOLATION LEVEL {level}".encode(), prepare=False)
                 yield
+                if read_only:
+                    connection.execute(b"COMMIT", prepare=False)
+                else:
+                    _commit(connection)
             except BaseException:
-                with suppress(psycopg.Error):
-                    connection.execute(b"ROLLBACK", prepare=False)
+                if connection.info.transaction_status != TransactionStatus.IDLE:
+                    with suppress(psycopg.Error):
+                        connection.execute(b"ROLLBACK", prepare=False)
                 raise
-            if read_only:
-                connection.execute(b"COMMIT", prepare=False)
-            else:
-                _commit(connection)
     finally:
-        if not connection.closed:
+        if connection.info.transaction_status == TransactionStatus.IDLE:
             connection.autocommit = before
 
 
@@ -121,9 +122,11 @@ def _commit(connection: Connection) -> None:
         ended = connection.execute(b"COMMIT", prepare=False)
     except (psycopg.OperationalError, KeyboardInterrupt) as error:
         # An error that the server itself reports has ended the transaction; silence has not. And
-        # what was sent before an interrupt cannot be called back.
+        # what was sent before an interrupt cannot be called back: where the transaction is still
+        # open, nothing was.
         told = isinstance(error, psycopg.OperationalError) and error.sqlstate is not None
-        if told and not connection.closed:
+        unsent = connection.info.transaction_status == TransactionStatus.INTRANS
+        if unsent or (told and not connection.closed):
             raise
         what = "the connection was lost" if connection.closed else "interrupted"
         raise OutcomeUnknownError(

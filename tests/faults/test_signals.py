@@ -67,7 +67,7 @@ def test_an_apply_that_is_told_to_end_says_what_became_of_it(
     planfile.save(plan, path)
     before = dump(world)
     applied = 0
-    for point in count(1, depth(25, 1)):
+    for point in count(depth(2, 1), depth(25, 1)):
         words = ("apply", str(path), "--database-url", world.dsn)
         code = in_a_child(lambda: command(*words), signalled_at(point, told))  # noqa: B023
         out, err = capfd.readouterr()
