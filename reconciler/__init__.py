@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         ScopeError,
         StalePlanError,
         StoppedError,
+        UnprovenError,
     )
     from reconciler.library import (
         apply,
@@ -118,6 +119,7 @@ __all__ = [
     "StalePlanError",
     "Status",
     "StoppedError",
+    "UnprovenError",
     "Why",
     "__version__",
     "apply",

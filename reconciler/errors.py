@@ -136,6 +136,10 @@ class ScopeError(ReconcilerError):
     """The scope guard refused a statement; nothing was sent to the database."""
 
 
+class UnprovenError(ReconcilerError):
+    """An apply wrote something else than the plan's rows, or a trigger did; it was rolled back."""
+
+
 class NotAppliedError(ReconcilerError):
     """The connection was lost while committing, and the database rolled back.
 

@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.fleet",
     "tests.fixtures.settlers",
     "tests.fixtures.cut",
+    "tests.fixtures.behind",
     "tests.fixtures.golden",
     "tests.fixtures.shown",
     "tests.fixtures.spread",

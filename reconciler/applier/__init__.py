@@ -18,7 +18,8 @@ from psycopg import errors as pg
 from reconciler.applier import allowed, ids
 from reconciler.applier.approved import approving
 from reconciler.applier.ids import Drawing
-from reconciler.applier.judged import guarded, holding, never_by_itself, writing
+from reconciler.applier.judged import guarded, holding, never_by_itself
+from reconciler.applier.proof import Proof
 from reconciler.applier.refusals import (
     different_database,
     gone_targets,
@@ -137,11 +138,13 @@ class _Apply:
         self.transaction_id: str | None = None
         self.done: Outcome
         self.scope = Scope.of(kinds, frozenset(self.targets))
+        self.proof = Proof(kinds)
 
     def outcome(self) -> Outcome:
         whole = self.plan
         first = Batch()
         database = identifying(first)
+        counting = self.proof.begin(first)
         turn = taking_turns(first, whole, self.scope, self.reviewed, self.lock_timeout)
         enter = allowed.entry(first, whole, self.kinds, database)
         approved = approving(first, whole, self.reviewed, self.approvals)
@@ -149,6 +152,7 @@ class _Apply:
         first.send(self.connection)
         if (here := database()) != whole.database:
             raise different_database(whole, here)
+        counting()
         entered = turn()
         undone: tuple[Undone, ...] = ()
         if entered.applied:
@@ -199,7 +203,7 @@ class _Apply:
             batch.send(self.connection)
             locked()
             held()
-            ask(self.connection, writing(self.scope, writes))
+            ask(self.connection, self.proof.writing(self.scope, writes))
 
     def _verify(self, script: Script, opening: Opening) -> tuple[bool, Drawing]:
         """Lock the rows and hold them against the plan.
@@ -257,7 +261,12 @@ class _Apply:
         known = [*script.ledger.replaced(), record.advance(self.targets, self.plan.plan_id)]
         # One statement after the other where much is written and somebody watches.
         slowly = watched() and self.plan.rows >= _MANY
-        steps = (writing(self.scope, [*rows, *ledgers]), _BY_KEY, writing(self.scope, known))
+        steps = (
+            self.proof.writing(self.scope, [*rows, *ledgers]),
+            _BY_KEY,
+            self.proof.writing(self.scope, known),
+            self.proof.end(),
+        )
         written = () if slowly else tuple(batch.ask(one) for one in steps)
         tell("writing", rows=self.plan.rows)
         batch.send(self.connection)
@@ -272,6 +281,7 @@ class _Apply:
             self._write_each(ledgers)
             ask(self.connection, _BY_KEY)
             self._write_each(known)
+            ask(self.connection, self.proof.end())
         for answer in written:
             answer()
         return number
@@ -279,7 +289,7 @@ class _Apply:
     def _write_each(self, statements: list[Statement]) -> None:
         for one in statements:
             tell("writing", what=one.serves, rows=one.rows)
-            ask(self.connection, writing(self.scope, [one]))
+            ask(self.connection, self.proof.writing(self.scope, [one]))
 
 
 def _counts(plan: Plan) -> dict[str, dict[str, int]]:

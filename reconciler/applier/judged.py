@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from reconciler.applier.refusals import applied_by_itself, stale_rows
 from reconciler.database.connection import Question, Rows
-from reconciler.errors import StalePlanError
 from reconciler.ledger import record
 from reconciler.model.address import Address
 from reconciler.model.change import Create
@@ -51,20 +50,3 @@ def holding(scope: Scope, plan: Plan, checks: Sequence[Check]) -> Question[None]
             raise stale_rows(plan, wrong)
 
     return Question([scope.guard(one.statement) for one in checks], judge)
-
-
-def writing(scope: Scope, statements: Sequence[Statement]) -> Question[None]:
-    """Raises StalePlanError where other rows were written than the plan says."""
-
-    def judge(found: Sequence[Rows]) -> None:
-        for statement, answer in zip(statements, found, strict=True):
-            written = answer[0][0]
-            if statement.rows is not None and written != statement.rows:
-                raise StalePlanError(
-                    f"{statement.serves}: the plan says {statement.rows} rows, and the database "
-                    f"wrote {written}; nothing was kept",
-                    hint="A row that others refer to was retired or doubled after the plan was "
-                    "made. Make a new plan.",
-                )
-
-    return Question([scope.guard(one) for one in statements], judge)

@@ -14,6 +14,7 @@ from reconciler.errors import (
     PlanFileError,
     SchemaMismatchError,
     StalePlanError,
+    UnprovenError,
 )
 from reconciler.kinds import Kinds
 from reconciler.model.change import Create, Rewrite
@@ -157,6 +158,22 @@ def gone_targets(plan: Plan, gone: Sequence[str]) -> StalePlanError:
         + "\nNothing was written.",
         hint="Make a new plan without these targets.",
         targets=dict.fromkeys(gone, "there is no such organisation any more"),
+    )
+
+
+def unproven(wrong: Sequence[str]) -> UnprovenError:
+    """What was written is not what the plan says."""
+    more = [f"... and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+    return UnprovenError(
+        "what was written is not what the plan says\n  "
+        + "\n  ".join([*wrong[:_SHOWN], *more])
+        + "\nEverything was rolled back.",
+        hint="1. Look for triggers that write there: SELECT tgrelid::regclass, tgname "
+        "FROM pg_trigger WHERE NOT tgisinternal;\n"
+        "2. Where the platform's own triggers shall write into a table that holds no rows of plans "
+        "(an outbox, say), let an administrator of the database say so: INSERT INTO "
+        "reconcile.setting VALUES ('triggered_tables', 'public.outbox');\n"
+        "3. If there are none, please report this: it is a defect.",
     )
 
 

@@ -21,21 +21,21 @@ from reconciler.model.kind import Kind
 from reconciler.sql.bounds import Bounds, bare, conditions_of, equalities, sources_of
 from reconciler.sql.tree import DIALECT, Statement
 
-_FUNCTIONS: Final = frozenset({"convert_to", "jsonb_build_array"})
+_FUNCTIONS: Final = frozenset({"convert_to", "jsonb_build_array", "pg_current_xact_id"})
 _SPEECH: Final = frozenset(
     {
         exp.Alias, exp.And, exp.Any, exp.Array, exp.ArrayOverlaps, exp.Boolean, exp.Bracket,
         exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.ConcatWs, exp.Count, exp.CTE,
         exp.CurrentTimestamp, exp.DataType, exp.DataTypeParam, exp.DPipe, exp.Encode, exp.EQ,
-        exp.Exists, exp.From, exp.GT, exp.GTE, exp.Identifier, exp.If, exp.In, exp.Insert,
-        exp.IntervalSpan, exp.Is, exp.Join, exp.Limit, exp.Literal, exp.Lock, exp.LT, exp.LTE,
-        exp.NEQ, exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.OnConflict, exp.Or,
-        exp.Order, exp.Ordered, exp.Parameter, exp.Paren, exp.Returning, exp.Schema, exp.Select,
-        exp.SHA2Digest, exp.Slice, exp.Star, exp.Subquery, exp.Table, exp.TableAlias, exp.Unnest,
-        exp.Update, exp.Var, exp.Where, exp.With,
+        exp.Exists, exp.From, exp.Group, exp.GT, exp.GTE, exp.Identifier, exp.If, exp.In,
+        exp.Insert, exp.IntervalSpan, exp.Is, exp.Join, exp.Limit, exp.Literal, exp.Lock, exp.LT,
+        exp.LTE, exp.NEQ, exp.Not, exp.Null, exp.NullSafeEQ, exp.NullSafeNEQ, exp.OnConflict,
+        exp.Or, exp.Order, exp.Ordered, exp.Parameter, exp.Paren, exp.Returning, exp.Schema,
+        exp.Select, exp.SHA2Digest, exp.Slice, exp.Star, exp.Subquery, exp.Table, exp.TableAlias,
+        exp.Unnest, exp.Update, exp.Var, exp.Where, exp.With,
     }
 )  # fmt: skip
-_LEDGER: Final = "reconcile"
+LEDGER: Final = "reconcile"
 _LEDGER_INSERTS: Final = frozenset({"approval", "content", "placement", "revision", "target"})
 # What may change in a placement: its name, and what is told of it.
 _PLACEMENT: Final = frozenset(
@@ -118,7 +118,7 @@ class Scope:
         elif not (
             self._kinds(node)
             or self._audited(node)
-            or (node.db == _LEDGER and node.name in _LEDGER_INSERTS)
+            or (node.db == LEDGER and node.name in _LEDGER_INSERTS)
             or (node.db == "public" and node.name in _PLATFORM)
         ):
             yield f"the table {node.db}.{node.name} is not declared"
@@ -152,7 +152,7 @@ class Scope:
         values = dict(zip(columns, rows.expressions, strict=False))
         if len(columns) != len(rows.expressions):
             yield "the columns and the values are not as many"
-        if table.db == _LEDGER:
+        if table.db == LEDGER:
             yield from self._remember(table.name, values, rows, bounds)
             return
         if tree.args.get("conflict") or tree.args.get("returning"):
@@ -205,14 +205,14 @@ class Scope:
             for one in conditions_of(tree)
             if isinstance(one, exp.EQ) and isinstance(one.this, exp.Column)
         }
-        if (table.db, table.name) == (_LEDGER, "target"):
+        if (table.db, table.name) == (LEDGER, "target"):
             bound = conditions.get((table.alias, "organization_id"))
             listed = bound.this if isinstance(bound, exp.Any) else None
             listed = listed.this if isinstance(listed, exp.Paren) else listed
             if listed is None or not bounds.are_targets(listed):
                 yield "the ledger's update is not bound to the targets"
             return
-        if (table.db, table.name) == (_LEDGER, "placement"):
+        if (table.db, table.name) == (LEDGER, "placement"):
             place = conditions.get((table.alias, "organization_id"))
             if not isinstance(place, exp.Column) or place.table != "p":
                 yield "the ledger is told of another organisation than the placement's"

@@ -16,6 +16,7 @@ from reconciler.model.change import Create
 from reconciler.model.kind import Column, Kind
 from reconciler.model.value import Ref
 from reconciler.sql.contents import AnyChange, Contents, as_cte, referred
+from reconciler.sql.proof import by_command, written
 from reconciler.sql.tree import (
     Parameters,
     Statement,
@@ -60,6 +61,7 @@ def _link(writer: Writer, changes: Contents, reference: Column) -> Statement:
         as_cte(writer.updating(changes, [(reference.name, found)], tree), contents),
         asked.taken(),
         changes.rows,
+        written(changes),
     )
 
 
@@ -72,6 +74,7 @@ def lock_flagged(writer: Writer, updates: Contents) -> Iterator[Statement]:
         child = _child(writer, reference)
         asked = Parameters()
         contents, places, conditions = _children(writer, leaving, reference, asked, up=False)
+        conditions.append(is_true(column("t", str(reference.flag))))
         found = places.select(aliased(column("t", child.id), "id"), copy=False)
         found = found.join(
             inner(table(child.db_schema, child.table, "t"), all_of(conditions)), copy=False
@@ -106,13 +109,23 @@ def _set(writer: Writer, changes: Contents, reference: Column, *, up: bool) -> S
     child = _child(writer, reference)
     asked = Parameters()
     contents, places, conditions = _children(writer, changes, reference, asked, up=up)
+    if not up:
+        conditions.append(is_true(column("t", str(reference.flag))))
     flag = [(str(reference.flag), exp.true() if up else exp.false())]
     return Statement(
         f"{'mark' if up else 'unmark'} {changes.kind.name}.{reference.name}",
         as_cte(updated(child, flag, places, conditions), contents),
         asked.taken(),
         changes.rows,
+        _flagged(writer, changes, reference, up=up),
     )
+
+
+def _flagged(writer: Writer, changes: Contents, reference: Column, *, up: bool) -> Statement:
+    """What proves which children were given the flag, or lost it."""
+    asked = Parameters()
+    contents, places, conditions = _children(writer, changes, reference, asked, up=up)
+    return by_command(_child(writer, reference), contents, places, conditions, asked)
 
 
 def _children(
@@ -136,8 +149,6 @@ def _children(
     ]
     if up:
         conditions.append(writer.sources.rows(child, "t", "target").live)
-    else:
-        conditions.append(is_true(column("t", str(reference.flag))))
     return contents, places, conditions
 
 

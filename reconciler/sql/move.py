@@ -13,6 +13,7 @@ from reconciler.model.change import Move
 from reconciler.model.kind import Kind
 from reconciler.sql.contents import Contents, as_cte
 from reconciler.sql.history import is_placed, placement
+from reconciler.sql.proof import written
 from reconciler.sql.resolve import Resolver, join_rows
 from reconciler.sql.source import Sources
 from reconciler.sql.tree import (
@@ -98,6 +99,7 @@ def rename(writer: Writer, moves: Contents) -> Statement:
         as_cte(writer.updating(old, assigned, old.placed(asked)), contents),
         asked.taken(),
         moves.rows,
+        written(moves),
     )
 
 

@@ -14,6 +14,7 @@ from reconciler.model.address import Address
 from reconciler.model.kind import Retire
 from reconciler.sql.contents import Contents, as_cte
 from reconciler.sql.history import placement
+from reconciler.sql.proof import retired, written
 from reconciler.sql.resolve import Resolver
 from reconciler.sql.tree import (
     Parameters,
@@ -130,6 +131,7 @@ def revive(writer: Writer, restores: Contents) -> Statement:
         as_cte(updated(kind, assigned, tree, conditions), contents),
         asked.taken(),
         restores.rows,
+        written(restores),
     )
 
 
@@ -145,6 +147,7 @@ def retire(writer: Writer, retires: Contents) -> Statement:
         as_cte(writer.updating(retires, assigned, retires.placed(asked)), contents),
         asked.taken(),
         retires.rows,
+        retired(retires),
     )
 
 

@@ -33,13 +33,15 @@ class Blank(Enum):
 class Statement:
     """One statement: the tree, the values of `$1`, `$2`, ..., and which change it serves.
 
-    `rows` is how many rows it must write or find, where that is known.
+    `rows` is how many rows it must write or find, where that is known; `proof` finds the rows that
+    it has written, where they are a tenant's (see `reconciler.sql.proof`).
     """
 
     serves: str
     tree: exp.Expr
     parameters: tuple[object, ...]
     rows: int | None = None
+    proof: Statement | None = None
 
     @cached_property
     def sql(self) -> str:

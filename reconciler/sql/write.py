@@ -29,6 +29,7 @@ from reconciler.sql.contents import (
     part,
     typed,
 )
+from reconciler.sql.proof import written
 from reconciler.sql.resolve import Resolver
 from reconciler.sql.secret import copied, digest_name, moves_name
 from reconciler.sql.source import Sources
@@ -104,7 +105,11 @@ class Writer:
             expression=tree.select(*(value for _, value in values), copy=False),
         )
         return Statement(
-            f"create {kind.name}", as_cte(inserted, contents), asked.taken(), creates.rows
+            f"create {kind.name}",
+            as_cte(inserted, contents),
+            asked.taken(),
+            creates.rows,
+            written(creates),
         )
 
     def update(self, updates: Contents) -> Statement | None:
@@ -158,6 +163,7 @@ class Writer:
             as_cte(self.updating(updates, assigned, tree), contents),
             asked.taken(),
             updates.rows,
+            written(updates),
         )
 
     def _waiting(self, kind: Kind) -> frozenset[str]:
