@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test soak histories trust fuzz audit bench lint fix schemas golden lock clean
+.PHONY: help demo test soak histories trust mutants fuzz audit bench lint fix schemas golden lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -20,7 +20,7 @@ test: .venv/test lint
 
 # Publishers, tenants, two appliers and faults, for as long as one likes: MINUTES=30, SEED=1.
 soak: .venv/test
-	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 MINUTES ?= 30
 
@@ -40,6 +40,10 @@ fuzz: .venv/test
 
 FUZZ ?= 1000
 SEED := $(shell date +%s)
+
+# Deliberate breakages of what keeps tenants' rows safe: each must make a test fail.
+mutants: .venv/test
+	@$(BIN)/python -m tests.mutants
 
 # What things cost, as ratios, within minutes; TARGETS=1000 for a larger town.
 bench: .venv/test

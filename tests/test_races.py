@@ -17,10 +17,11 @@ import pytest
 
 from reconciler import library
 from reconciler.database import connection
-from reconciler.errors import StalePlanError
+from reconciler.errors import LockedError, StalePlanError
 from reconciler.model.change import Create
 from reconciler.model.outcome import Installation, Outcome
 from reconciler.model.plan import Plan
+from tests.fixtures.shown import Variants
 from tests.fixtures.world import World
 
 ROUNDS = 20
@@ -286,3 +287,82 @@ def test_a_tenant_who_writes_unrelated_rows_meanwhile_is_not_blocked(shared_worl
         "SELECT count(*) FROM entity_types WHERE organization_id = %s AND slug LIKE 'own%%'", target
     )
     assert own == len(written)
+
+
+def behind(world: World) -> tuple[Publisher, str, Plan, int]:
+    """A plan that changes two types of a target, and in how many round trips one is applied."""
+    template, trips = Publisher.open(world), []
+    target = world.organization()
+    world.install(target, template=template.agent, skip=[])
+    template.publish("v1")
+    with before_each_trip(trips.append):
+        world.apply(world.plan(target, template=template.agent))
+    template.publish("v2")
+    before = len(trips)
+    with before_each_trip(trips.append):
+        plan = world.plan(target, template=template.agent)
+    return template, target, plan, before - (len(trips) - before)
+
+
+EDIT = "UPDATE entity_types SET description = 'Mine' WHERE organization_id = %s AND slug = 'person'"
+EDITED = "SELECT description FROM entity_types WHERE organization_id = %s AND slug = 'person'"
+
+
+@pytest.mark.shows(
+    "a tenant edits a row of the plan at any moment of an apply",
+    "the plan is stale and the edit stands, or the edit has to wait",
+)
+def test_a_row_that_was_checked_stays_so_until_it_is_written(
+    shared_world: World, variants: Variants
+) -> None:
+    world = shared_world
+    template, target, plan, trips = behind(world)
+    ends = set()
+    for moment in range(1, trips + 1):
+
+        def edit(trip: int, moment: int = moment) -> None:
+            if trip == moment:
+                with psycopg.connect(world.dsn, options="-c lock_timeout=50") as own:
+                    own.execute(EDIT, (target,))
+
+        with before_each_trip(edit):
+            (end,) = at_once(partial(world.apply, plan))
+        ends.add(type(end))
+        assert isinstance(end, StalePlanError | psycopg.errors.LockNotAvailable | LockedError)
+        if isinstance(end, StalePlanError):
+            assert world.sql(EDITED, target) == [("Mine",)]
+            world.apply(world.plan(target, template=template.agent))
+        template.publish(f"v{moment + 2}")
+        plan = world.plan(target, template=template.agent)
+        variants.add()
+    assert len(ends) == 2
+
+
+def test_a_retry_looks_at_everything_again(shared_world: World) -> None:
+    world = shared_world
+    _, target, plan, trips = behind(world)
+
+    def fail_and_edit(trip: int) -> None:
+        if trip == trips:
+            raise psycopg.errors.SerializationFailure
+        if trip == trips + 1:
+            world.sql(EDIT, target)
+
+    with before_each_trip(fail_and_edit), pytest.raises(StalePlanError, match="description"):
+        world.apply(plan)
+    assert world.sql(EDITED, target) == [("Mine",)]
+
+
+def test_an_apply_has_its_targets_to_itself_from_its_first_question(shared_world: World) -> None:
+    world = shared_world
+    _, target, plan, trips = behind(world)
+    free: list[int] = []
+
+    def look(trip: int) -> None:
+        row = "SELECT FROM reconcile.target WHERE organization_id = %s FOR UPDATE SKIP LOCKED"
+        if world.sql(f"SELECT count(*) FROM ({row}) AS t", target) == [(1,)]:
+            free.append(trip)
+
+    with before_each_trip(look):
+        world.apply(plan)
+    assert (free, trips > 2) == ([1], True)
