@@ -52,7 +52,7 @@ PRECONDITIONS = (
         "whose a row is by now is not looked at",
         "sql/verify.py",
         "            default=ours,\n",
-        "            default=exp.true(),\n",
+        "            default=any_of((ours, exp.true())),\n",
         _STALE,
     ),
     Mutant(
