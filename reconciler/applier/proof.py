@@ -99,18 +99,16 @@ class Proof:
 
         Raises UnprovenError where they are as many, and other ones.
         """
-        sent: list[Statement] = []
-        for one in statements:
-            sent += [scope.guard(each) for each in (one, one.proof) if each is not None]
+        sent = [(one, each) for one in statements for each in (one, one.proof) if each is not None]
 
         def judge(found: Sequence[Rows]) -> None:
-            answers = iter(found)
-            for one in statements:
-                self._count(one, next(answers)[0][0])
-                if one.proof is not None:
-                    self._hold(one, next(answers))
+            for (one, each), answer in zip(sent, found, strict=True):
+                if each is one:
+                    self._count(one, answer[0][0])
+                else:
+                    self._hold(one, answer)
 
-        return Question(sent, judge)
+        return Question([scope.guard(each) for _, each in sent], judge)
 
     def _count(self, statement: Statement, written: int) -> None:
         if statement.rows is not None and written != statement.rows:
