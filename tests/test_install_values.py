@@ -28,6 +28,7 @@ def test_numbers_arrive_to_the_last_digit(world: World) -> None:
     other = digits.replace("10,", "1,")
     world.sql(f"UPDATE entity_types SET metadata_schema = %s {template}", other)
     plan = world.plan("birch")
+    assert plan.counts().update == 1
     (update,) = plan.changes
     assert isinstance(update, Update)
     (step,) = update.fields[0].operations

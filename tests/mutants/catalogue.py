@@ -225,11 +225,11 @@ GUARD = (
 
 SCOPE = (
     Mutant(
-        "a statement forgets its organisation",
-        "sql/resolve.py",
-        '            *(equal(column("t", own), value) for own, value in within),\n',
-        "",
-        "sql/test_guard.py::test_every_statement_of_a_real_plan_passes",
+        "an update forgets its organisation",
+        "sql/write.py",
+        "[*located, *([resolved.this]",
+        "[*located[1:], *([resolved.this]",
+        "test_install.py::test_two_targets_in_one_plan",
     ),
     Mutant(
         "a plan reads the rows of other organisations",
@@ -246,11 +246,18 @@ SCOPE = (
         "test_install_values.py::test_numbers_arrive_to_the_last_digit",
     ),
     Mutant(
-        "numbers are read as floats",
+        "numbers go through a float",
         "model/canonical.py",
-        "    parse_float=Number,\n",
-        "",
-        "test_install_values.py::test_numbers_arrive_to_the_last_digit",
+        "        parts.append(value)\n",
+        "        parts.append(str(float(value)))\n",
+        "differ/test_compare.py::test_values_that_look_alike_are_told_apart",
+    ),
+    Mutant(
+        "values that look alike are equal",
+        "differ/compare.py",
+        "if theirs == ours or",
+        "if str(theirs) == str(ours) or",
+        "differ/test_compare.py::test_values_that_look_alike_are_told_apart",
     ),
 )
 
