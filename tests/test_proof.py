@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from reconciler.sql.statements import Script
 from reconciler.sql.tree import DIALECT, Statement
 from tests.fixtures.behind import ELSEWHERE, Behind, trigger
 from tests.fixtures.cut import dump
+from tests.fixtures.shown import depth
 from tests.fixtures.world import World
 
 Statements = list[Statement]
@@ -76,7 +78,7 @@ LINK = "link relationship_type.inverse_type_id"
     ],
     ids=["update", "insert", "second_step"],
 )
-@pytest.mark.parametrize("whose", ["other", "target"])
+@pytest.mark.parametrize("whose", ["other", "target"][: depth(1, 2)])
 def test_other_rows_than_the_plans(waiting: Behind, whose: str, serves: str, text: str) -> None:
     place = {"other": waiting.other, "target": waiting.target}[whose]
     if whose == "target":
@@ -130,11 +132,10 @@ def test_one_statement_more(waiting: Behind, text: str, said: str) -> None:
 # What PostgreSQL has counted ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
-def test_what_a_lent_connection_has_just_written_is_not_counted(fresh: Behind, end: str) -> None:
+def test_what_a_lent_connection_has_just_written_is_not_counted(fresh: Behind) -> None:
     """A session tells the server what it counted once in a second only."""
     with psycopg.connect(fresh.world.dsn, autocommit=True) as lent:
-        for table in ("member", "entity_types"):
+        for table, end in product(("member", "entity_types"), ("COMMIT", "ROLLBACK")):
             lent.execute(f"BEGIN; UPDATE {table} SET id = id; {end}".encode())
         library.apply(lent, fresh.plan)
     assert fresh.applied()
