@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         InvalidPlanError,
         KindError,
         LockedError,
+        MissingGrantError,
         NotAppliedError,
         NotApprovedError,
         NotAuthorisedError,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     )
     from reconciler.library import (
         apply,
+        grants,
         history,
         init,
         install_agent_from_template,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "apply": "library",
+    "grants": "library",
     "history": "library",
     "init": "library",
     "install_agent_from_template": "library",
@@ -101,6 +104,7 @@ __all__ = [
     "InvalidPlanError",
     "KindError",
     "LockedError",
+    "MissingGrantError",
     "NotAppliedError",
     "NotApprovedError",
     "NotAuthorisedError",
@@ -123,6 +127,7 @@ __all__ = [
     "Why",
     "__version__",
     "apply",
+    "grants",
     "history",
     "init",
     "install_agent_from_template",

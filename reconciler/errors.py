@@ -61,6 +61,12 @@ class DatabaseError(ReconcilerError):
     """The database could not be reached, or refused a statement."""
 
 
+class MissingGrantError(DatabaseError):
+    """The database role lacks a right that this needs; the message names the table."""
+
+    exit_code = Exit.NOT_AUTHORISED
+
+
 class HiddenRowsError(ReconcilerError):
     """Row-level security would hide rows, so a plan would be made from half the truth."""
 

@@ -28,6 +28,7 @@ from reconciler.insight import templates as templates
 from reconciler.insight import why as why
 from reconciler.kinds import Kinds
 from reconciler.kinds.release import AUDITED, as_in
+from reconciler.ledger import grants as granting
 from reconciler.ledger import install as installing
 from reconciler.model.approval import Approval
 from reconciler.model.outcome import Installation, Outcome
@@ -44,6 +45,7 @@ from reconciler.render.reasons import explanation
 from reconciler.render.words import row
 from reconciler.rollout import roll_out
 from reconciler.rollout.pace import Pace
+from reconciler.sql.grants import ROLES, Part
 
 # A race lost is planned again: the second of two installs then finds nothing to do. And so is
 # what a lost connection rolled back.
@@ -152,6 +154,19 @@ def init(database: Database, *, kinds: Path | None = None) -> list[str]:
 def init_script(*, kinds: Path | None = None) -> str:
     """What `init` would run, as one script."""
     return installing.script(kind_files.load(kinds))
+
+
+def grants(
+    database: Database, role: Part, *, to: str | None = None, kinds: Path | None = None
+) -> str:
+    """The rights that planning (`reader`) or applying (`applier`) needs, as a script for psql.
+
+    Made from the kinds and the catalog of the database; nothing is granted. `to` names the role
+    that gets them: `reconcile_reader` or `reconcile_applier`, unless it is said.
+    """
+    loaded = kind_files.load(kinds)
+    with session(database) as connection:
+        return granting.grants(connection, loaded, role, ROLES[role] if to is None else to)
 
 
 def preview(plan: Plan, *, kinds: Path | None = None) -> str:

@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.server",
     "tests.fixtures.world",
+    "tests.fixtures.roles",
     "tests.fixtures.publisher",
     "tests.fixtures.vocabulary",
     "tests.fixtures.fleet",

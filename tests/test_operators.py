@@ -71,7 +71,7 @@ def test_a_role_that_may_not_write_is_told_so(world: World, roles: tuple[str, st
     before = world.dump(with_versions=True)
     with pytest.raises(DatabaseError) as caught:
         library.apply(dsn, plan)
-    all_in(str(caught.value), "permission denied for table", "Grant the role")
+    all_in(str(caught.value), "permission denied for table", "reconcile grants")
     assert world.dump(with_versions=True) == before
 
 

@@ -1,4 +1,8 @@
-"""The worked plans under plans/ are what the demo's story really gives."""
+"""The worked plans under plans/ are what the demo's story really gives.
+
+It is played with the least rights there are: a role that may only read for all but `apply`, and one
+that may apply.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from reconciler.demo import play, prepare
 from reconciler.model.plan import Plan
 from reconciler.model.snapshot import DatabaseIdentity, Target
 from reconciler.render import render
+from tests.fixtures.roles import Roles
 
 PLANS = Path(__file__).parent.parent / "plans"
 STORIES = {
@@ -37,17 +42,20 @@ STORIES = {
 
 
 @pytest.fixture(scope="module")
-def told(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plan]:
+def told(server: Server, roles: Roles, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Plan]:
     """The plans of the story, played in a database of its own."""
     directory = tmp_path_factory.mktemp("story")
     dsn = server.create_database("story")
     prepare(dsn)
-
-    def run(words: Sequence[str]) -> int:
-        return main(list(words))
+    roles.grant(dsn)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECONCILE_DATABASE_URL", dsn)
+
+        def run(words: Sequence[str]) -> int:
+            may = roles.applying if words[0] == "apply" else roles.planning
+            patch.setenv("RECONCILE_DATABASE_URL", may(dsn))
+            return main(list(words))
+
         patch.chdir(directory)
         play(dsn, run, lambda _: None)
     server.drop_database("story")

@@ -26,6 +26,7 @@ Every option can be written with one dash or two: -out=FILE, --out FILE.
 # What each command is for stands here as well, so that --help need not import them all.
 COMMANDS: Final = {
     "init": ("reconciler.cli.init:init", "Install the tracking columns and the ledger."),
+    "grants": ("reconciler.cli.grants:grants", "Print the rights that a database role needs."),
     "plan": ("reconciler.cli.plan:plan", "Show what would change, and save it as a plan."),
     "show": ("reconciler.cli.show:show", "Show a plan, saved or applied, in any format."),
     "approve": ("reconciler.cli.approve:approve", "Sign a saved plan: it may be applied."),

@@ -19,6 +19,7 @@ from reconciler.errors import (
     DatabaseError,
     HiddenRowsError,
     LockedError,
+    MissingGrantError,
     OutcomeUnknownError,
     ReconcilerError,
     StalePlanError,
@@ -305,12 +306,15 @@ def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError
         case pg.InsufficientPrivilege() if "row-level security" in said:
             return HiddenRowsError(
                 f"row-level security would hide rows: {said}",
-                hint="Plan with a role that sees every row (the owner, or one with BYPASSRLS).",
+                hint="Use a role that sees every row: the tables' owner, or one with BYPASSRLS "
+                "(`reconcile grants` prints what it needs).",
             )
         case pg.InsufficientPrivilege():
-            return DatabaseError(
-                f"the database role may not do this: {said}",
-                hint="Grant the role what the message names, or use another role.",
+            return MissingGrantError(
+                f"the database role may not do this: {said}; nothing was written",
+                hint="Let a DBA grant the role what it lacks: `reconcile grants --role reader` "
+                "prints what planning needs, `--role applier` what applying needs (--to ROLE, and "
+                "--kinds DIR for kinds of your own). Or use another role.",
             )
         case psycopg.OperationalError() if error.sqlstate is None or isinstance(
             error, pg.AdminShutdown | pg.CrashShutdown | pg.IdleInTransactionSessionTimeout

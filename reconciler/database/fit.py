@@ -94,8 +94,8 @@ def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> Fitted:
     if hidden:
         raise HiddenRowsError(
             "row-level security would hide rows of " + ", ".join(sorted(set(hidden))),
-            hint="Plan with a role that sees every row: the tables' owner (without FORCE ROW "
-            "LEVEL SECURITY), or a role with BYPASSRLS.",
+            hint="Use a role that sees every row: the tables' owner (without FORCE ROW LEVEL "
+            "SECURITY), or one with BYPASSRLS (`reconcile grants` prints what it needs).",
         )
     return Fitted(tuple(fitted), shapes, left_out)
 

@@ -20,9 +20,7 @@ def blocks(kind: Kind, unique: tuple[UniqueIndex, ...]) -> exp.Expr:
     always_null = null_columns(kind.where) if kind.where else frozenset()
     found = []
     for index in unique:
-        columns = {
-            found.name for text in index.expressions for found in parsed(text).find_all(exp.Column)
-        }
+        columns = columns_in(index.expressions)
         # Where NULLs are distinct, an index over a column that is always NULL holds nothing off.
         if columns & always_null and not index.nulls_equal:
             continue
@@ -34,8 +32,14 @@ def blocks(kind: Kind, unique: tuple[UniqueIndex, ...]) -> exp.Expr:
 
 def speaks_of(index: UniqueIndex) -> frozenset[str]:
     """The columns that an index depends on."""
-    texts = (*index.expressions, *([index.predicate] if index.predicate else []))
-    return frozenset(column.name for text in texts for column in parsed(text).find_all(exp.Column))
+    return columns_in((*index.expressions, *([index.predicate] if index.predicate else [])))
+
+
+def columns_in(expressions: Iterable[str]) -> frozenset[str]:
+    """The columns that expressions of the catalog's speak of."""
+    return frozenset(
+        column.name for text in expressions for column in parsed(text).find_all(exp.Column)
+    )
 
 
 def one_a_key(
