@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.errors import (
         ConflictsError,
         DatabaseError,
+        FenceError,
         HiddenRowsError,
         InvalidPlanError,
         KindError,
@@ -99,6 +100,7 @@ __all__ = [
     "ConflictsError",
     "DatabaseError",
     "Fate",
+    "FenceError",
     "HiddenRowsError",
     "Installation",
     "InvalidPlanError",

@@ -146,6 +146,10 @@ class UnprovenError(ReconcilerError):
     """An apply wrote something else than the plan's rows, or a trigger did; it was rolled back."""
 
 
+class FenceError(ReconcilerError):
+    """The fence is asked for and has a hole, or it stopped a statement; nothing was written."""
+
+
 class NotAppliedError(ReconcilerError):
     """The connection was lost while committing, and the database rolled back.
 

@@ -45,6 +45,7 @@ from reconciler.render.reasons import explanation
 from reconciler.render.words import row
 from reconciler.rollout import roll_out
 from reconciler.rollout.pace import Pace
+from reconciler.sql.fence import Way
 from reconciler.sql.grants import ROLES, Part
 
 # A race lost is planned again: the second of two installs then finds nothing to do. And so is
@@ -157,16 +158,23 @@ def init_script(*, kinds: Path | None = None) -> str:
 
 
 def grants(
-    database: Database, role: Part, *, to: str | None = None, kinds: Path | None = None
+    database: Database,
+    role: Part,
+    *,
+    to: str | None = None,
+    kinds: Path | None = None,
+    fence: Way | None = None,
 ) -> str:
     """The rights that planning (`reader`) or applying (`applier`) needs, as a script for psql.
 
     Made from the kinds and the catalog of the database; nothing is granted. `to` names the role
-    that gets them: `reconcile_reader` or `reconcile_applier`, unless it is said.
+    that gets them: `reconcile_reader` or `reconcile_applier`, unless it is said. With `fence`, the
+    script puts the fence of row-level security around an apply `up`, or takes it `down`.
     """
     loaded = kind_files.load(kinds)
+    named = ROLES[role] if to is None else to
     with session(database) as connection:
-        return granting.grants(connection, loaded, role, ROLES[role] if to is None else to)
+        return granting.grants(connection, loaded, role, named, fence)
 
 
 def preview(plan: Plan, *, kinds: Path | None = None) -> str:

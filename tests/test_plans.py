@@ -1,7 +1,7 @@
 """The worked plans under plans/ are what the demo's story really gives.
 
-It is played with the least rights there are: a role that may only read for all but `apply`, and one
-that may apply.
+It is played with the least rights there are (a role that may only read for all but `apply`, and one
+that may apply), and behind the fence.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def told(server: Server, roles: Roles, tmp_path_factory: pytest.TempPathFactory)
     directory = tmp_path_factory.mktemp("story")
     dsn = server.create_database("story")
     prepare(dsn)
-    roles.grant(dsn)
+    roles.fence_in(dsn)
 
     with pytest.MonkeyPatch.context() as patch:
 

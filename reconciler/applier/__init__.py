@@ -3,6 +3,8 @@
 which database? -> time-outs -> lock the targets -> applied already? -> who may -> does it fit
 -> is it approved -> lock the rows -> still as planned? -> ids -> revision -> rows -> links
 -> counts -> ledger -> commit
+
+Where there is a fence, it is looked at with who may, and rows are written behind it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final
 
 from psycopg import errors as pg
 
-from reconciler.applier import allowed, ids
+from reconciler.applier import allowed, fence, ids
 from reconciler.applier.approved import approving
 from reconciler.applier.ids import Drawing
 from reconciler.applier.judged import guarded, holding, never_by_itself
@@ -139,6 +141,7 @@ class _Apply:
         self.done: Outcome
         self.scope = Scope.of(kinds, frozenset(self.targets))
         self.proof = Proof(kinds)
+        self.fence: fence.Fence | None = None
 
     def outcome(self) -> Outcome:
         whole = self.plan
@@ -148,6 +151,7 @@ class _Apply:
         turn = taking_turns(first, whole, self.scope, self.reviewed, self.lock_timeout)
         enter = allowed.entry(first, whole, self.kinds, database)
         approved = approving(first, whole, self.reviewed, self.approvals)
+        fenced = first.ask(fence.asking(self.kinds))
         tell("locking", rows=len(self.targets))
         first.send(self.connection)
         if (here := database()) != whole.database:
@@ -166,6 +170,7 @@ class _Apply:
             raise gone_targets(plan, gone)
         opening = enter(self.connection, plan)
         self.approved = approved()
+        self.fence = fenced()(opening.kinds)
         script = Script(plan, opening.kinds, entered.now)
         script.since = entered.since
         self._first(script)
@@ -203,7 +208,7 @@ class _Apply:
             batch.send(self.connection)
             locked()
             held()
-            ask(self.connection, self.proof.writing(self.scope, writes))
+            ask(self.connection, self.proof.writing(self.scope, writes, self.fence))
 
     def _verify(self, script: Script, opening: Opening) -> tuple[bool, Drawing]:
         """Lock the rows and hold them against the plan.
@@ -262,9 +267,9 @@ class _Apply:
         # One statement after the other where much is written and somebody watches.
         slowly = watched() and self.plan.rows >= _MANY
         steps = (
-            self.proof.writing(self.scope, [*rows, *ledgers]),
+            self.proof.writing(self.scope, [*rows, *ledgers], self.fence),
             _BY_KEY,
-            self.proof.writing(self.scope, known),
+            self.proof.writing(self.scope, known, self.fence),
             self.proof.end(),
         )
         written = () if slowly else tuple(batch.ask(one) for one in steps)
@@ -289,7 +294,7 @@ class _Apply:
     def _write_each(self, statements: list[Statement]) -> None:
         for one in statements:
             tell("writing", what=one.serves, rows=one.rows)
-            ask(self.connection, self.proof.writing(self.scope, [one]))
+            ask(self.connection, self.proof.writing(self.scope, [one], self.fence))
 
 
 def _counts(plan: Plan) -> dict[str, dict[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.applier import allowed
+from reconciler.applier import allowed, fence
 from reconciler.applier.approved import approving
 from reconciler.applier.refusals import different_database
 from reconciler.approvals import Approvals
@@ -36,6 +36,8 @@ def beforehand(connection: Connection, plan: Plan, kinds: Kinds, approvals: Appr
             batch = Batch()
             enter = allowed.entry(batch, left, kinds, identifying(batch))
             approved = approving(batch, left, plan.plan_id, approvals)
+            fenced = batch.ask(fence.asking(kinds))
             batch.send(connection)
-            enter(connection, left)
+            opening = enter(connection, left)
             approved()
+            fenced()(opening.kinds)

@@ -14,8 +14,9 @@ from typing import Final
 
 from sqlglot import exp
 
+from reconciler.applier.fence import Fence
 from reconciler.applier.refusals import unproven
-from reconciler.database.connection import Batch, Question, Rows
+from reconciler.database.connection import Batch, Question, Rows, Runnable
 from reconciler.database.platform import Fixed
 from reconciler.errors import ReconcilerError, StalePlanError
 from reconciler.kinds import Kinds
@@ -94,21 +95,32 @@ class Proof:
 
         return judge
 
-    def writing(self, scope: Scope, statements: Sequence[Statement]) -> Question[None]:
+    def writing(
+        self, scope: Scope, statements: Sequence[Statement], fence: Fence | None
+    ) -> Question[None]:
         """Write, and raise StalePlanError where other rows were written than the plan says.
 
         Raises UnprovenError where they are as many, and other ones.
         """
-        sent = [(one, each) for one in statements for each in (one, one.proof) if each is not None]
+        judged = [
+            (one, each) for one in statements for each in (one, one.proof) if each is not None
+        ]
+        guarded = [scope.guard(each) for _, each in judged]
+        sent: list[Runnable] = list(fence.around(guarded, scope.targets)) if fence else [*guarded]
 
         def judge(found: Sequence[Rows]) -> None:
-            for (one, each), answer in zip(sent, found, strict=True):
+            answers = [
+                answer
+                for one, answer in zip(sent, found, strict=True)
+                if isinstance(one, Statement)
+            ]
+            for (one, each), answer in zip(judged, answers, strict=True):
                 if each is one:
                     self._count(one, answer[0][0])
                 else:
                     self._hold(one, answer)
 
-        return Question([scope.guard(each) for _, each in sent], judge)
+        return Question(sent, judge)
 
     def _count(self, statement: Statement, written: int) -> None:
         if statement.rows is not None and written != statement.rows:

@@ -12,6 +12,7 @@ from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
 if TYPE_CHECKING:
+    from reconciler.sql.fence import Way
     from reconciler.sql.grants import Part
 
 
@@ -27,16 +28,29 @@ if TYPE_CHECKING:
     metavar="ROLE",
     help="The role's name (default: reconcile_reader, reconcile_applier).",
 )
+@options.option(
+    "fence",
+    type=click.Choice(["up", "down"]),
+    help="For an applier: row-level security around what an apply writes, and how to do without.",
+)
 @options.kinds
 @options.database_url
 @options.no_color
 @options.debug
 @click.pass_obj
-def grants(session: Session, role: Part, to: str | None, kinds: Path | None, database: str) -> Exit:
+def grants(
+    session: Session,
+    role: Part,
+    to: str | None,
+    fence: Way | None,
+    kinds: Path | None,
+    database: str,
+) -> Exit:
     """Print the rights that reading, or applying, needs, as a script for psql; grant none of it."""
     session.untouched = True
     from reconciler import library
     from reconciler.render import escape
 
-    streams.result(escape.lines(library.grants(database, role, to=to, kinds=kinds)))
+    script = library.grants(database, role, to=to, kinds=kinds, fence=fence)
+    streams.result(escape.lines(script))
     return Exit.DONE

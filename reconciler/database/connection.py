@@ -17,6 +17,7 @@ from reconciler.database.keepalive import unsaid
 from reconciler.database.quotations import unquote
 from reconciler.errors import (
     DatabaseError,
+    FenceError,
     HiddenRowsError,
     LockedError,
     MissingGrantError,
@@ -24,6 +25,7 @@ from reconciler.errors import (
     ReconcilerError,
     StalePlanError,
 )
+from reconciler.model.fence import POLICIES
 from reconciler.redaction import redacted
 
 Connection = psycopg.Connection[Any]
@@ -302,6 +304,13 @@ def translate(error: psycopg.Error, *, writing: bool = False) -> ReconcilerError
             return LockedError(
                 f"other writers kept getting in the way: {said}; nothing was written",
                 hint="Try again when the database is less busy.",
+            )
+        case pg.InsufficientPrivilege() if any(one in said for one in POLICIES.values()):
+            return FenceError(
+                "the fence stopped a statement that would have written a row outside of the "
+                f"plan's targets: {said}\nNothing was written.",
+                hint="Neither the plan nor the database is to blame. Please report this: it is a "
+                "defect, or an edited installation.",
             )
         case pg.InsufficientPrivilege() if "row-level security" in said:
             return HiddenRowsError(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from reconciler.database.catalog import inspecting
-from reconciler.database.connection import Batch, Connection, Question, transaction
+from reconciler.database.connection import Batch, Connection, Question, run, transaction
 from reconciler.database.fit import fit, tables_of
 from reconciler.database.platform import SETTINGS, Fixed
 from reconciler.errors import NotInitialisedError, ReconcilerError
 from reconciler.kinds import Kinds
-from reconciler.model.table import Catalog, Table
+from reconciler.model.fence import OPEN, ROLE, ROLE_SETTING
+from reconciler.model.table import Table
+from reconciler.sql.fence import Fencing, Way, down, fenced, up
 from reconciler.sql.grants import Grantee, Part, script
 from reconciler.sql.rights import LEDGER, PLATFORM, rights
 
@@ -29,48 +32,73 @@ _ROLE: Final = (
     "coalesce(r.rolsuper OR r.rolbypassrls, false) "
     "FROM (SELECT 1) AS one LEFT JOIN pg_roles r ON r.rolname = $1"
 )
-_FENCED: Final = """
-SELECT n.nspname || '.' || c.relname
+_SECURED: Final = """
+SELECT n.nspname::text, c.relname::text, coalesce(p.polroles = '{0}', false)
 FROM unnest($1::text[], $2::text[]) AS wanted (db_schema, name)
 JOIN pg_namespace n ON n.nspname = wanted.db_schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
-WHERE c.relrowsecurity ORDER BY 1
+LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = $3
+WHERE c.relrowsecurity ORDER BY 1, 2
 """
+_FENCE: Final = (
+    "SELECT w.role, r.oid IS NOT NULL FROM (SELECT coalesce((SELECT value FROM reconcile.setting "
+    "WHERE name = $1), $2)) AS w (role) LEFT JOIN pg_roles r ON r.rolname = w.role"
+)
 
 
-def grants(connection: Connection, kinds: Kinds, part: Part, role: str) -> str:
+def grants(
+    connection: Connection, kinds: Kinds, part: Part, role: str, fence: Way | None = None
+) -> str:
     """The grants that a role needs to read, or to apply, as one script for psql.
 
-    Only the catalog is read. Raises NotInitialisedError where the ledger or the tracking columns
-    are missing, SchemaMismatchError where the kinds do not fit, ReconcilerError for a name that
-    no role can have.
+    `fence` is for what is to become of the fence, and only its setting is read beside the catalog.
+    Raises NotInitialisedError where the ledger or the tracking columns are missing,
+    SchemaMismatchError where the kinds do not fit, ReconcilerError for a name that no role can
+    have, and for a fence that a reader is to have.
     """
     _refuse(role)
+    if fence and part != "applier":
+        raise ReconcilerError(
+            "a fence is for what an apply writes, and a reader writes nothing",
+            hint="Say --role applier --fence " + fence,
+        )
     with transaction(connection, read_only=True):
         pairs = tuple(dict.fromkeys((*PLATFORM, *tables_of(kinds))))
+        schemas, names = (list(column) for column in zip(*pairs, strict=True))
         batch = Batch()
         settings = batch.ask(Question([SETTINGS, _NOWHERE], lambda answers: answers))
         catalog = batch.ask(inspecting(pairs))
-        tables = batch.ask(Question([_LEDGER], lambda answers: [one for (one,) in answers[0]]))
+        tables = batch.ask(Question([_LEDGER], lambda answers: answers[0]))
         known = batch.ask(Question([Fixed(_ROLE, (role,))], lambda answers: answers[0][0]))
-        names = ([schema for schema, _ in pairs], [name for _, name in pairs])
-        fenced = batch.ask(
-            Question([Fixed(_FENCED, names)], lambda answers: [one for (one,) in answers[0]])
-        )
+        asked = Fixed(_SECURED, (schemas, names, OPEN))
+        secured = batch.ask(Question([asked], lambda answers: answers[0]))
         batch.send(connection)
         settings()
-        found: Catalog = {pair: _unhidden(table) for pair, table in catalog().items()}
-        ledger = tables()
+        found = {pair: _unhidden(table) for pair, table in catalog().items()}
+        ledger = tuple(name for (name,) in tables())
         if not ledger:
             raise NotInitialisedError(
                 "the ledger (schema reconcile) is missing, so nothing can be granted on it",
                 hint="Run `reconcile init`, or have the script of `reconcile init --print` "
                 "applied, and then ask again.",
             )
+        fitted = fit(kinds, found).kinds
         database, exists, sees_all = known()
-        fitted = fit(kinds, found)
-        to = Grantee(part, role, database, exists, sees_all, tuple(fenced()), tuple(ledger))
-        return script(to, rights(fitted.kinds, found, writes=part == "applier"))
+        on = {(schema, name): everybody for schema, name, everybody in secured()}
+        hidden = [*on, *(fenced(fitted) if fence == "up" else ())]
+        told = tuple(sorted({f"{schema}.{name}" for schema, name in hidden}))
+        to = Grantee(part, role, database, exists, sees_all, told, ledger)
+        wanted = rights(fitted, found, writes=part == "applier")
+        more: Iterable[list[str]] = ()
+        if fence:
+            (behind,) = run(connection, [Fixed(_FENCE, (ROLE_SETTING, ROLE))])[0]
+            role_behind, there = behind
+            opened = frozenset(one for one in on if on[one])
+            own = Fencing(role_behind, there, frozenset(on), opened)
+            rows = {(kind.db_schema, kind.table) for kind in fitted}
+            theirs = [one for one in wanted if (one.db_schema, one.name) in rows]
+            more = up(own, fitted, found, theirs, role) if fence == "up" else down(own, fitted)
+        return script(to, wanted, more)
 
 
 def _unhidden(table: Table) -> Table:

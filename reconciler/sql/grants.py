@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -26,7 +26,7 @@ class Grantee:
 
     exists    whether the server has the role
     sees_all  whether row-level security does not concern it
-    fenced    the tables on which row-level security is on
+    hidden    the tables on which row-level security is on, or will be
     ledger    the ledger's tables
     """
 
@@ -35,13 +35,14 @@ class Grantee:
     database: str
     exists: bool
     sees_all: bool
-    fenced: tuple[str, ...]
+    hidden: tuple[str, ...]
     ledger: tuple[str, ...]
 
 
-def script(to: Grantee, tables: Sequence[Rights]) -> str:
-    """The whole script: one transaction, which may run again."""
-    return "\n\n".join("\n".join(block) for block in (*_blocks(to, tables), ["COMMIT;"])) + "\n"
+def script(to: Grantee, tables: Sequence[Rights], more: Iterable[list[str]]) -> str:
+    """The whole script, with more blocks at its end: one transaction, which may run again."""
+    blocks = (*_blocks(to, tables), *more, ["COMMIT;"])
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def _blocks(to: Grantee, tables: Sequence[Rights]) -> Iterator[list[str]]:
@@ -83,9 +84,9 @@ def _role(to: Grantee) -> Iterator[str]:
     if not to.exists:
         yield from comment("How it proves who it is, is for you to add: a password, a certificate.")
         yield f"CREATE ROLE {role} LOGIN;"
-    if to.fenced and not to.sees_all:
+    if to.hidden and not to.sees_all:
         yield from comment(
-            f"Row-level security is on ({', '.join(to.fenced)}). A plan that saw but some of the "
+            f"Row-level security is on ({', '.join(to.hidden)}). A plan that saw but some of the "
             "rows would be wrong, so whoever reads has to see them all; columns and tables that "
             "are not granted below stay closed."
         )

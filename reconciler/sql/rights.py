@@ -28,6 +28,8 @@ LEDGER_WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "revision": ("INSERT",),
     "target": ("INSERT", "UPDATE"),
 }
+# Which transaction wrote a row, and in which of its commands: what an apply proves itself by.
+WRITTEN_BY: Final = ("xmin", "cmin")
 
 
 @dataclass
@@ -50,9 +52,9 @@ class Rights:
     order: tuple[str, ...] = ()
 
     def columns(self, names: Iterable[str]) -> list[str]:
-        """These columns, in the table's own order."""
+        """These columns, in the table's own order, and then those that every table has."""
         wanted = set(names)
-        return [one for one in self.order if one in wanted]
+        return [one for one in (*self.order, *WRITTEN_BY) if one in wanted]
 
 
 def rights(kinds: Kinds, catalog: Catalog, *, writes: bool) -> list[Rights]:
@@ -80,6 +82,7 @@ def rights(kinds: Kinds, catalog: Catalog, *, writes: bool) -> list[Rights]:
             one.select.update(_read(kind, table))
             one.secret.update(column.name for column in kind.columns if column.sensitive)
             if writes and kind.mirrored:
+                one.select.update(WRITTEN_BY)
                 one.insert.update(kind.written)
                 one.update.update(_updated(kind, kinds))
                 one.sequences.update(_sequences(table))
