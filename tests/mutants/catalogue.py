@@ -127,7 +127,7 @@ LEDGER = (
     Mutant(
         "where rows went is not remembered",
         "applier/__init__.py",
-        "            *script.places(),\n",
+        "            *script.ledger.places(),\n",
         "",
         "test_proof_triggers.py::test_a_trigger_that_touches_the_same_row_passes",
     ),
