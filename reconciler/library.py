@@ -13,7 +13,8 @@ from typing import Final
 from reconciler import kinds as kind_files
 from reconciler.applier.refusals import again
 from reconciler.approvals import Approvals, Demand
-from reconciler.database.connection import Database, run, session, transaction
+from reconciler.database.asking import run
+from reconciler.database.connection import Database, session, transaction
 from reconciler.database.platform import SETTINGS
 from reconciler.database.templates import installed_from
 from reconciler.differ.check import check

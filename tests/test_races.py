@@ -16,7 +16,8 @@ import psycopg
 import pytest
 
 from reconciler import library
-from reconciler.database import connection
+from reconciler.database import asking
+from reconciler.database.connection import Connection
 from reconciler.errors import LockedError, StalePlanError
 from reconciler.model.change import Create
 from reconciler.model.outcome import Installation, Outcome
@@ -145,14 +146,14 @@ def test_two_first_installs_make_one_agent_and_one_set_of_rows(
 @contextmanager
 def before_each_trip(step: Callable[[int], None]) -> Iterator[None]:
     """Call `step` with its number before each round trip."""
-    real, numbers = connection._sent_together, count(1)
+    real, numbers = asking._sent_together, count(1)
 
-    def sent(to: connection.Connection, statements: Sequence[connection.Runnable]) -> Any:
+    def sent(to: Connection, statements: Sequence[asking.Runnable]) -> Any:
         step(next(numbers))
         return real(to, statements)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "_sent_together", sent)
+        patch.setattr(asking, "_sent_together", sent)
         yield
 
 

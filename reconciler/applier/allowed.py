@@ -14,9 +14,10 @@ from reconciler.applier.refusals import (
     somebody_else,
     stale_rows,
 )
-from reconciler.database.connection import Batch, Connection, ask
+from reconciler.database.asking import Batch, Fixed, ask
+from reconciler.database.connection import Connection
 from reconciler.database.opening import Opening, begin
-from reconciler.database.platform import Fixed, actor_of, authorising
+from reconciler.database.platform import actor_of, authorising
 from reconciler.database.templates import find_heirs, refuse, refuse_itself, template_of
 from reconciler.differ.invert import beyond
 from reconciler.errors import InvalidPlanError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.approvals import Approvals, judge
-from reconciler.database.connection import Batch
+from reconciler.database.asking import Batch
 from reconciler.ledger.approvals import known
 from reconciler.model.approval import Approval, Approved
 from reconciler.model.plan import Plan

@@ -6,7 +6,8 @@ from reconciler.applier import allowed, fence
 from reconciler.applier.approved import approving
 from reconciler.applier.refusals import different_database
 from reconciler.approvals import Approvals
-from reconciler.database.connection import Batch, Connection, transaction
+from reconciler.database.asking import Batch
+from reconciler.database.connection import Connection, transaction
 from reconciler.database.opening import identifying, open_ledger
 from reconciler.kinds import Kinds
 from reconciler.ledger import history

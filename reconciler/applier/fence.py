@@ -15,8 +15,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from reconciler.database.connection import Question, Rows, Runnable, as_array
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, Question, Rows, Runnable, as_array
 from reconciler.errors import FenceError
 from reconciler.kinds import Kinds
 from reconciler.model.fence import OPEN, POLICIES, ROLE, ROLE_SETTING, SETTING, TARGETS

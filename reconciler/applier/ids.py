@@ -17,9 +17,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from reconciler.database.connection import Question, Rows
+from reconciler.database.asking import Fixed, Question, Rows
 from reconciler.database.opening import Opening
-from reconciler.database.platform import Fixed
 from reconciler.errors import ReconcilerError
 from reconciler.model.kind import Kind
 from reconciler.model.table import TableColumn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.applier.refusals import applied_by_itself, stale_rows
-from reconciler.database.connection import Question, Rows
+from reconciler.database.asking import Question, Rows
 from reconciler.ledger import record
 from reconciler.model.address import Address
 from reconciler.model.change import Create

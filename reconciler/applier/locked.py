@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from reconciler.database.connection import Connection, run, transaction
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection, transaction
 from reconciler.database.opening import Opening, open_database
-from reconciler.database.platform import Fixed
 from reconciler.errors import LockedError
 from reconciler.kinds import Kinds
 from reconciler.ledger import record

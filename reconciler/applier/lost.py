@@ -14,9 +14,9 @@ from typing import Final, Literal
 from psycopg import errors as pg
 
 from reconciler.applier.refusals import another_database, not_applied, unknown
-from reconciler.database.connection import Connection, run, session, transaction
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection, session, transaction
 from reconciler.database.opening import open_ledger
-from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, OutcomeUnknownError, ReconcilerError
 from reconciler.ledger.history import applied, done_of, undone, waves_of
 from reconciler.model.outcome import Fate, Outcome, already, the_only, total

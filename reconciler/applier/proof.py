@@ -16,8 +16,7 @@ from sqlglot import exp
 
 from reconciler.applier.fence import Fence
 from reconciler.applier.refusals import unproven
-from reconciler.database.connection import Batch, Question, Rows, Runnable
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Batch, Fixed, Question, Rows, Runnable
 from reconciler.errors import ReconcilerError, StalePlanError
 from reconciler.kinds import Kinds
 from reconciler.sql.guard import LEDGER, Scope

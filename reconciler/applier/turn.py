@@ -9,9 +9,8 @@ from typing import Final
 
 from reconciler.applier import allowed
 from reconciler.applier.judged import guarded
-from reconciler.database.connection import Batch, Question, Rows
+from reconciler.database.asking import Batch, Fixed, Question, Rows
 from reconciler.database.keepalive import FOR_THE_SERVER
-from reconciler.database.platform import Fixed
 from reconciler.ledger import record
 from reconciler.model.plan import Plan
 from reconciler.sql.guard import Scope

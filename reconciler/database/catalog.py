@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.database.connection import Connection, Question, Rows, ask
+from reconciler.database.asking import Question, Rows, ask
+from reconciler.database.connection import Connection
 from reconciler.model.table import Catalog, Table, TableColumn, UniqueIndex
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconciler.database.connection import Connection, run
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection
 from reconciler.errors import NotFoundError
 from reconciler.model.snapshot import Organization
 

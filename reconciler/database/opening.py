@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.database.asking import Batch, Fixed, Question
 from reconciler.database.catalog import inspecting
-from reconciler.database.connection import Batch, Connection, Question
+from reconciler.database.connection import Connection
 from reconciler.database.fit import Shapes, fit, tables_of
-from reconciler.database.platform import SETTINGS, Fixed
+from reconciler.database.platform import SETTINGS
 from reconciler.errors import NotInitialisedError
 from reconciler.kinds import Kinds
 from reconciler.model.snapshot import DatabaseIdentity

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from reconciler.database.connection import Connection, Question, Rows, ask
+from reconciler.database.asking import Fixed, Question, Rows, ask
+from reconciler.database.connection import Connection
 from reconciler.errors import NotAuthorisedError, NotFoundError
 from reconciler.model.snapshot import Actor, Organization, Target, Template
 
 _SHOWN: Final = 20
 ADMINISTRATORS: Final = frozenset({"owner", "admin"})
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """A fixed statement with its parameters."""
-
-    sql: str
-    parameters: tuple[object, ...] = ()
 
 
 # Text forms are compared and stored, so they must not depend on the session; and where

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from reconciler.database.connection import Connection, Question, Rows, Runnable, ask, run
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, Question, Rows, Runnable, ask, run
+from reconciler.database.connection import Connection
 from reconciler.errors import NotFoundError, RefusedError
 from reconciler.model.snapshot import Heir, Organization, RowOwner, Target, Template
 

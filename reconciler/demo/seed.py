@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from sqlglot import exp
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.asking import run
+from reconciler.database.connection import Connection
 from reconciler.published import schemas_directory
 from reconciler.sql.tree import DIALECT, name
 

@@ -10,15 +10,9 @@ from reconciler import library
 from reconciler.applier.approved import approving
 from reconciler.applier.refusals import different_database, refuse_unfit
 from reconciler.approvals import Approvals, Demand
-from reconciler.database.connection import (
-    Batch,
-    Connection,
-    Database,
-    run,
-    session,
-    transaction,
-    translated,
-)
+from reconciler.database.asking import Batch, run
+from reconciler.database.connection import Connection, Database, session, transaction
+from reconciler.database.failures import translated
 from reconciler.database.opening import open_ledger
 from reconciler.errors import Exit
 from reconciler.fleet import install, jobs, store

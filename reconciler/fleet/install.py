@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.database.connection import Connection, Database, run, session, transaction
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection, Database, session, transaction
 from reconciler.errors import NotInitialisedError
 from reconciler.fleet.jobs import needed
 from reconciler.published import schemas_directory

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection
 from reconciler.database.keepalive import unsaid
-from reconciler.database.platform import Fixed
 from reconciler.errors import DatabaseError, ReconcilerError
 from reconciler.redaction import redacted
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from reconciler.database.connection import Connection, Database, run, session, transaction
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection, Database, session, transaction
 from reconciler.database.opening import open_ledger
-from reconciler.database.platform import Fixed
 from reconciler.fleet import install, store
 from reconciler.fleet.jobs import QUEUE
 from reconciler.model.enqueued import Course, Enqueued, Queue, WaveCounts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from reconciler import planfile
-from reconciler.database.connection import Connection, run
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection
 from reconciler.errors import Exit, NotFoundError, ReconcilerError
 from reconciler.ledger import history
 from reconciler.model.outcome import Refusal

@@ -10,8 +10,7 @@ from typing import Final
 from sqlglot import exp, parse_one
 
 from reconciler.approvals.policy import Demand
-from reconciler.database.connection import Question, Rows
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, Question, Rows
 from reconciler.errors import NotApprovedError
 from reconciler.model.approval import Approval, Approved
 from reconciler.model.canonical import canonical, parse

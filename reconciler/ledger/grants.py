@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from reconciler.database.asking import Batch, Fixed, Question, run
 from reconciler.database.catalog import inspecting
-from reconciler.database.connection import Batch, Connection, Question, run, transaction
+from reconciler.database.connection import Connection, transaction
 from reconciler.database.fit import fit, tables_of
-from reconciler.database.platform import SETTINGS, Fixed
+from reconciler.database.platform import SETTINGS
 from reconciler.errors import NotInitialisedError, ReconcilerError
 from reconciler.kinds import Kinds
 from reconciler.model.fence import OPEN, ROLE, ROLE_SETTING

@@ -9,8 +9,8 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from reconciler.database.connection import Connection, run
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection
 from reconciler.errors import NotFoundError
 from reconciler.model.approval import Approved
 from reconciler.model.outcome import Undone, Wave

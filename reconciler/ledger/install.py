@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from reconciler.database.asking import run
 from reconciler.database.catalog import inspect
-from reconciler.database.connection import Connection, run, transaction
+from reconciler.database.connection import Connection, transaction
 from reconciler.database.opening import LEDGER_VERSION, newer_ledger
 from reconciler.errors import SchemaMismatchError
 from reconciler.kinds import Kinds

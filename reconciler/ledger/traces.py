@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.database.connection import Connection, run
-from reconciler.database.platform import Fixed
+from reconciler.database.asking import Fixed, run
+from reconciler.database.connection import Connection
 from reconciler.ledger.history import numbered
 from reconciler.model.address import Address
 from reconciler.model.canonical import parse

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.database.connection import Batch, Connection, run, transaction
+from reconciler.database.asking import Batch, run
+from reconciler.database.connection import Connection, transaction
 from reconciler.database.fit import signed
 from reconciler.database.opening import Opening, begin, identifying
 from reconciler.database.platform import actor_of, authorising, targets_of

@@ -8,7 +8,8 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Final
 
-from reconciler.database.connection import Connection, Rows, as_array, run
+from reconciler.database.asking import Rows, as_array, run
+from reconciler.database.connection import Connection
 from reconciler.database.opening import Opening
 from reconciler.database.platform import FEW, led
 from reconciler.kinds.mint import ATTEMPTS, mint

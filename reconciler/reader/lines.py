@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from reconciler.database.connection import Rows
+from reconciler.database.asking import Rows
 from reconciler.database.opening import Opening
 from reconciler.errors import ReconcilerError
 from reconciler.model.address import Address

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from reconciler.database.connection import Connection, run
+from reconciler.database.asking import run
+from reconciler.database.connection import Connection
 from reconciler.model.address import Address
 from reconciler.model.kind import Kind
 from reconciler.sql import owned

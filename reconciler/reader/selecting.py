@@ -11,8 +11,9 @@ from typing import Final
 
 import psycopg
 
+from reconciler.database.asking import run
 from reconciler.database.catalog import inspect
-from reconciler.database.connection import Connection, run
+from reconciler.database.connection import Connection
 from reconciler.database.installations import identified
 from reconciler.errors import NobodyLeftError, NotFoundError, ReconcilerError
 from reconciler.model.plan import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.database.connection import Question, Rows
+from reconciler.database.asking import Question, Rows
 from reconciler.database.opening import Opening
 from reconciler.reader.answers import About, questions_for
 from reconciler.reader.decode import fingerprint

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any, Final
 from unittest.mock import patch
 
+from reconciler.database import asking
 from reconciler.database import connection as connections
 from reconciler.ledger import record
 from reconciler.sql.guard import Scope
@@ -100,11 +101,11 @@ class Stopwatch:
             with _added(self.guarded, statement.serves):
                 return guard(scope, statement)
 
-        together, guard = connections._sent_together, Scope.guard
+        together, guard = asking._sent_together, Scope.guard
         commit = self._timed(connections._commit, "commit")
         with ExitStack() as patched:
             for place, name, other in (
-                (connections, "_sent_together", one_by_one),
+                (asking, "_sent_together", one_by_one),
                 (Scope, "guard", guarded),
                 (connections, "_commit", commit),
                 *((record, one, self._timed(getattr(record, one), "built")) for one in _BUILT),

@@ -19,7 +19,7 @@ LOCKS = (
     ),
     Mutant(
         "the rows to update are not locked",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "guarded(self.scope, script.locks())",
         "guarded(self.scope, [])",
         "test_races.py::test_a_row_that_was_checked_stays_so_until_it_is_written",
@@ -36,14 +36,14 @@ LOCKS = (
 PRECONDITIONS = (
     Mutant(
         "no precondition is looked at",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "holding(self.scope, self.plan, script.checks())",
         "holding(self.scope, self.plan, [])",
         _STALE,
     ),
     Mutant(
         "a retry looks at no precondition",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "holding(self.scope, self.plan, script.checks())",
         "holding(self.scope, self.plan, script.checks() if self.attempt == 1 else [])",
         "test_races.py::test_a_retry_looks_at_everything_again",
@@ -78,21 +78,21 @@ PRECONDITIONS = (
     ),
     Mutant(
         "what the tenant uses by now is retired",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "        allowed.unused(self.connection, plan, opening)\n",
         "",
         "test_leaving_promises.py::test_what_came_into_use_meanwhile_is_not_retired",
     ),
     Mutant(
         "the template's fingerprint is not compared",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "found is not None and found() != plan.fingerprint",
         "False",
         "test_apply.py::test_what_was_reviewed_is_applied_though_the_template_moved_on",
     ),
     Mutant(
         "a plan for another database is applied",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "if (here := database()) != whole.database:",
         "if (here := database()) is None:",
         "test_apply.py::test_a_plan_for_another_database_is_refused",
@@ -126,21 +126,21 @@ AUTHORISATION = (
 LEDGER = (
     Mutant(
         "where rows went is not remembered",
-        "applier/__init__.py",
+        "applier/writing.py",
         "            *script.ledger.places(),\n",
         "",
         "test_proof_triggers.py::test_a_trigger_that_touches_the_same_row_passes",
     ),
     Mutant(
         "nobody asks whether the plan was applied already",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "if entered.applied:",
         "if False:",
         "test_apply.py::test_the_same_plan_is_applied_once",
     ),
     Mutant(
         "a wave does again what others have done",
-        "applier/__init__.py",
+        "applier/attempt.py",
         "done = history.done_of(entered.applied)",
         "done: set[str] = set()",
         "test_waves.py::test_applied_again_it_writes_nothing_whatever_the_waves",
