@@ -123,6 +123,40 @@ AUTHORISATION = (
     ),
 )
 
+APPROVALS = (
+    Mutant(
+        "nobody asks whether the plan is approved",
+        "applier/attempt.py",
+        "self.approved = approved()",
+        "self.approved = {}",
+        "approvals/test_approved_apply.py::test_what_the_ledger_demands_binds_everybody",
+    ),
+    Mutant(
+        "an approval of another plan counts",
+        "approvals/policy.py",
+        "if one.plan_id not in plan_ids:",
+        "if not one.plan_id:",
+        "approvals/test_judge.py::test_another_effect_is_another_plan_and_another_rendering_is_not",
+    ),
+)
+
+FENCE = (
+    Mutant(
+        "rows are written outside of the fence",
+        "applier/fence.py",
+        "yield from [inside] if behind else []",
+        "yield from []",
+        "test_fence.py::test_a_wrong_statement_reaches_nobody_else",
+    ),
+    Mutant(
+        "a fence with a hole is good enough",
+        "applier/fence.py",
+        "    if wrong:\n",
+        "    if not role:\n",
+        "test_fence.py::test_a_fence_with_a_hole_is_refused",
+    ),
+)
+
 LEDGER = (
     Mutant(
         "where rows went is not remembered",
@@ -317,6 +351,8 @@ MUTANTS = (
     *LOCKS,
     *PRECONDITIONS,
     *AUTHORISATION,
+    *APPROVALS,
+    *FENCE,
     *LEDGER,
     *PROOF,
     *GUARD,
