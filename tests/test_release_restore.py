@@ -166,6 +166,23 @@ def test_what_was_deleted_for_good_is_a_new_row(settlers: Settlers) -> None:
     settled(settlers.plan())
 
 
+def test_undone_what_was_deleted_for_good_stays_deleted(settlers: Settlers) -> None:
+    """What a plan creates anew by name is retired by an undo, and does not come back by itself."""
+    settlers.sql("DELETE FROM entity_type_audit")
+    settlers.sql("DELETE FROM entity_types WHERE id::text = %s", settlers.row(TYPE).number)
+    before = settlers.plan()
+    done = settlers.apply(settlers.plan(restore=[TYPE]))
+    back = settlers.apply(settlers.undo(done.revision))
+    after = settlers.plan()
+    assert said(after) == said(before)
+    assert noted(after) == noted(before)
+    assert ("deleted_by_tenant", TYPE) in noted(after)
+    # And undone once more it is there again, as the same row.
+    settlers.apply(settlers.undo(back.revision))
+    assert settlers.row(TYPE).row["deleted_at"] is None
+    settled(settlers.plan())
+
+
 def test_two_targets_in_two_states_are_restored_in_one_plan(settlers: Settlers) -> None:
     settlers.live("kill", "acme", "entity_type", "t1", "retire")
     settlers.live("kill", "bob", "entity_type", "t1", "delete")

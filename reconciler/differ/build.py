@@ -185,7 +185,9 @@ class Builder:
         ids: tuple[str, ...] = ()
         if kind.mint is not None:
             ids = tuple(self._mint(kind.mint, target, address) for target in targets)
-        self.told.change(Create(address=address, targets=targets, values=values, ids=ids))
+        # What a plan retired comes back by itself: there is no more to remember than of a new row.
+        was = None if decision.state.ledger == "retired" else decision.state.ledger
+        self.told.change(Create(address=address, targets=targets, values=values, ids=ids, was=was))
 
     def _mint(self, prefix: str, target: str, address: Address) -> str:
         agent = self.snapshot.template.agent_id

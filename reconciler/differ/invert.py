@@ -45,9 +45,16 @@ def invert(changes: Iterable[Change], kinds: dict[str, Kind]) -> list[Change]:
 
 def _inverse(change: Change, kind: Kind) -> Change:
     match change:
-        case Create(address=address, targets=targets, values=values, ids=ids):
+        case Create(address=address, targets=targets, values=values, ids=ids, was=was):
             before = {one.name: values[one.name] for one in kind.compared if one.name in values}
-            return Retire(address=address, targets=targets, ids=ids, before=before, created=values)
+            return Retire(
+                address=address,
+                targets=targets,
+                ids=ids,
+                before=before,
+                created=values,
+                becomes=was,
+            )
         case Retire(created=None):
             return Restore(ids=change.ids, **_turned(change))
         case Retire(address=address, targets=targets, created=values, ids=ids):
@@ -56,6 +63,7 @@ def _inverse(change: Change, kind: Kind) -> Change:
                 targets=targets,
                 values=values or {},
                 ids=ids if kind.mint is not None else (),
+                was=change.becomes,
             )
         case Restore():
             return Retire(ids=change.ids, **_turned(change))

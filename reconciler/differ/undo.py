@@ -231,7 +231,7 @@ class Undoing:
 
 def _was(change: Restore | Create) -> Standing:
     """What the ledger says of a row that is to come back."""
-    return (change.was if isinstance(change, Restore) else None) or "retired"
+    return change.was or "retired"
 
 
 def _now(change: Change, state: State, fields: tuple[FieldChange, ...]) -> dict[str, Any]:

@@ -46,13 +46,18 @@ class Predecessor(Noun):
 
 
 class Create(Noun):
-    """A row that the targets do not have yet. `ids` are minted, one a target, or empty."""
+    """A row that the targets do not have yet. `ids` are minted, one a target, or empty.
+
+    `was` is what the ledger said of the address, where a person resolved that what is gone for
+    good comes back.
+    """
 
     action: Literal["create"] = "create"
     address: Address
     targets: tuple[str, ...]
     values: Values
     ids: tuple[str, ...] = ()
+    was: Standing | None = None
     predecessor: Predecessor | None = None
 
 

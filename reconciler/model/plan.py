@@ -249,7 +249,8 @@ def _told(said: tuple[_Told, ...], wanted: frozenset[str]) -> tuple[_Told, ...]:
 
 def _effect(change: Change) -> object:
     if isinstance(change, Create):
-        return change.model_dump(exclude={"predecessor": {"fields": {"__all__": {"operations"}}}})
+        told = change.model_dump(exclude={"predecessor": {"fields": {"__all__": {"operations"}}}})
+        return {name: value for name, value in told.items() if value or name != "was"}
     told = change.model_dump(exclude={"fields": {"__all__": {"operations"}}})
     # What says nothing, says nothing: so a plan keeps the id that an earlier release gave it.
     return {name: value for name, value in told.items() if value or name not in _SILENT}

@@ -28,8 +28,8 @@ class Truth:
     """One apply: what was there before and after, and what the plan said.
 
     `adopted` are the addresses that a person took over by name; `touched` the slugs of rows that
-    a tenant ever laid hands on, by organisation. Where the template has `moved` on since the plan
-    was made, nothing is held against it.
+    a tenant ever laid hands on, by organisation. Where somebody `moved` on since the plan was
+    made, the targets are not held against the template.
     """
 
     before: Photo

@@ -16,7 +16,7 @@ import psycopg
 
 from reconciler.errors import LockedError, StalePlanError
 from tests.fixtures.world import World
-from tests.histories.sync import resolved, sync
+from tests.histories.sync import Asked, resolved, sync
 from tests.histories.town import Town
 from tests.soak.lies import LIES
 
@@ -89,8 +89,13 @@ class Crowd:
 
     def _apply(self, town: Town, who: tuple[str, ...]) -> None:
         """An applier: what is in the way is left alone; to come too late is no failure."""
+        asked, targets = Asked(), tuple(town.organizations[one] for one in who)
+        asked.skip.update(one.address for one in asked.plan(town, targets).conflicts)
+        plan = asked.plan(town, targets)
+        if plan.conflicts:
+            self.seen["in the way by then"] += 1
+            return
         try:
-            _, plan = resolved(town, who, adopting=False)
             outcome = town.world.apply(plan, lock_timeout="5s")
         except _EXPECTED as error:
             self.seen[f"refused: {type(error).__name__}"] += 1

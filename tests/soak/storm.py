@@ -64,9 +64,11 @@ class Storm(Neighbours):
         before = Photo.take(self.world, everybody)
         second = resolved(self, ("acme", "bob"), adopting=adopting)[1]
         tenant, publisher = meanwhile
+        moved = False
 
         def happens() -> None:
-            nonlocal before
+            nonlocal before, moved
+            moved = True
             if strike.fault == "applier":
                 other = struck(self.world, second, Strike("none", 0), lambda: None)
                 self.seen[f"second applier: {other}"] += 1
@@ -81,7 +83,7 @@ class Storm(Neighbours):
         alone(self.world)
         self.seen["faults"] += 1
         self.seen[f"{strike.fault}: {told}"] += 1
-        self._hold(plan, told, before, frozenset(asked.adopt), moved=strike.fault == "publisher")
+        self._hold(plan, told, before, frozenset(asked.adopt), moved=moved)
 
     def _hold(
         self, plan: Plan, told: str, before: Photo, adopted: frozenset[str], *, moved: bool
