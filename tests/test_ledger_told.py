@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.errors import StalePlanError
@@ -45,8 +47,30 @@ def test_a_plan_that_claims_to_know_more_than_the_ledger_is_refused(birch: World
     birch.sql(f"UPDATE {TYPES} SET name = 'New' WHERE {PUBLISHED} AND slug = 'account'")
     plan = birch.plan("birch")
     birch.sql("DELETE FROM reconcile.placement WHERE key = '{account}'")
-    with pytest.raises(StalePlanError, match="nothing was kept") as refusal:
+    with pytest.raises(StalePlanError, match="not the template's row") as refusal:
         birch.apply(plan)
     assert refusal.value.hint
     assert birch.sql(f"SELECT count(*) FROM {TYPES} WHERE name = 'New'") == [(1,)]
     assert birch.apply(birch.plan("birch")).status == "applied"
+
+
+@pytest.mark.parametrize("options", [{}, {"destroy": True}], ids=["update", "uninstall"])
+def test_a_row_that_took_the_place_of_the_one_that_was_placed_is_not_taken_for_it(
+    birch: World, options: dict[str, Any]
+) -> None:
+    """Deleted and written anew, by a tool that copies all values: the ledger knows the first."""
+    birch.sql(f"UPDATE {TYPES} SET name = 'New' WHERE {PUBLISHED} AND slug = 'account'")
+    plan = birch.plan("birch", **options)
+    birch.sql("DELETE FROM entity_type_audit")
+    birch.sql(
+        f"UPDATE {TYPES} SET id = DEFAULT WHERE organization_id = 'org_birch' AND slug = 'account'"
+    )
+    before = placed(birch)
+    with pytest.raises(StalePlanError, match="not the template's row"):
+        birch.apply(plan)
+    assert placed(birch) == before
+    birch.apply(birch.plan("birch"))
+    ((account,),) = birch.sql(
+        f"SELECT id::text FROM {TYPES} WHERE organization_id = 'org_birch' AND slug = 'account'"
+    )
+    assert placed(birch)["account"][0] == account

@@ -48,11 +48,11 @@ class Ledger:
     def places(self) -> list[Statement]:
         """Where rows went that are new to it."""
         fresh = all(target.revision is None for target in self.plan.targets)
-        return [self._place(one, fresh=fresh) for one in self._changes(lambda one: not _known(one))]
+        return [self._place(one, fresh=fresh) for one in self._changes(lambda one: not known(one))]
 
     def replaced(self) -> list[Statement]:
         """What became of the rows that it knows."""
-        return [self._replace(one) for one in self._changes(_known)]
+        return [self._replace(one) for one in self._changes(known)]
 
     @cached_property
     def _told(self) -> dict[tuple[Address, tuple[str, ...]], tuple[str, str]]:
@@ -166,7 +166,7 @@ class Ledger:
         }
 
 
-def _known(change: AnyChange) -> bool:
+def known(change: AnyChange) -> bool:
     """Whether the ledger has the very row at its address, as far as the plan saw."""
     return not isinstance(change, Create | Move) and change.was == "placed"
 

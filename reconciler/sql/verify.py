@@ -11,6 +11,7 @@ from reconciler.model.canonical import canonical
 from reconciler.model.change import Adopt
 from reconciler.model.value import Digest, Ref, Value
 from reconciler.sql.contents import AnyChange, Contents, as_cte, at_place, encode, typed
+from reconciler.sql.remember import known
 from reconciler.sql.resolve import Resolver
 from reconciler.sql.tree import (
     Parameters,
@@ -142,6 +143,7 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
         lambda c: (c.owner.agent if c.owner else None) if isinstance(c, Adopt) else agent
     )
     carried["adopted"] = updates.each(lambda c: "t" if isinstance(c, Adopt) else None)
+    carried["known"] = updates.each(lambda c: "t" if known(c) else None)
     contents = _comparable(updates, updates.select(asked, carried))
     source = updates.sources.joined(kind, "t", "target")
     keys = updates.sources.key_names(kind)
@@ -196,10 +198,13 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
                 exp.not_(exp.Coalesce(this=expected, expressions=[exp.false()]), copy=False),
             )
         )
-    if kind.parent and not owner:
-        # A child has no owner of its own: it is ours if it is the very row that we placed.
-        placed = same(column("l", "row_id"), column("n", "row_id"))
-        wrong.append(("not the template's row", exp.not_(placed, copy=False)))
+    placed = same(column("l", "row_id"), column("n", "row_id"))
+    other: exp.Expr = exp.not_(placed, copy=False)
+    if not kind.parent or owner:
+        # The ledger is told of a row that it knows by its address alone. A child has no owner of
+        # its own: it is ours if it is the very row that we placed.
+        other = all_of((not_null(column("c", "known")), other))
+    wrong.append(("not the template's row", other))
     names = exp.Anonymous(
         this="concat_ws",
         expressions=[
