@@ -25,6 +25,11 @@ TRIGGERS = {
         "DELETE FROM entity_types WHERE organization_id = '{other}' AND slug = 'mine'",
         "public.entity_types: the plan says 0 deletes, and the database counted 1",
     ),
+    "a_table_that_is_emptied": (
+        "AFTER INSERT",
+        "BEGIN TRUNCATE event_classifiers CASCADE; EXCEPTION WHEN division_by_zero THEN NULL; END",
+        "public.event_classifiers: it was emptied or altered as a whole",
+    ),
     "into_another_organisation": (
         "BEFORE INSERT", "NEW.organization_id = '{other}'", "create entity_type: 0 of the 1 rows"
     ),

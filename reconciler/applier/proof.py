@@ -57,6 +57,14 @@ JOIN pg_namespace n ON n.oid = p.relnamespace
 GROUP BY a.oid
 """
 )
+# No row is counted where a table is emptied, or written anew, as a whole; all that does so holds
+# this lock, which no statement of an apply takes.
+_WHOLE: Final = Fixed(
+    "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_locks l "
+    "JOIN pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname <> 'pg_toast' "
+    "WHERE l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock' ORDER BY 1, 2"
+)
 
 Table = tuple[str, str]
 """Schema and name."""
@@ -148,14 +156,19 @@ class Proof:
         """Asked when everything is written. Raises UnprovenError where anything else was."""
 
         def judge(answers: Sequence[Rows]) -> None:
-            _, ((switch,),), counted = answers
+            _, ((switch,),), counted, whole = answers
             found = self._counts(counted)
             found.subtract(self._before)
             wrong = list(self._wrong(found)) if switch == "on" else ["nobody counted the rows"]
+            wrong += [
+                f"{schema}.{name}: it was emptied or altered as a whole"
+                for schema, name in whole
+                if (schema, name) not in self._beside
+            ]
             if wrong:
                 raise unproven(wrong)
 
-        return Question([_NOW, _COUNTING, _COUNTED], judge)
+        return Question([_NOW, _COUNTING, _COUNTED, _WHOLE], judge)
 
     def _counts(self, rows: Rows) -> Counter[tuple[Table, str]]:
         """How many rows were written, by table and how."""
