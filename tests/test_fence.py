@@ -134,6 +134,10 @@ def test_a_fence_with_a_hole_is_refused(
             "another policy restricts",
         ),
         ("DROP POLICY reconcile_fence_open ON agents", "no policy reconcile_fence_open"),
+        (
+            "ALTER TABLE entities ENABLE ROW LEVEL SECURITY",
+            "public.entities: no policy reconcile_fence_open lets the role read it",
+        ),
         (f"GRANT DELETE ON agents TO {fence}", "the role may delete its rows"),
         (
             f"GRANT UPDATE (organization_id) ON entity_types TO {fence}",
@@ -149,6 +153,7 @@ def test_a_fence_with_a_hole_is_refused(
         ("UPDATE reconcile.setting SET value = 'yes' WHERE name = 'fence'", "neither 'true' nor"),
     )
     mends = (
+        "ALTER TABLE entities DISABLE ROW LEVEL SECURITY",
         "DROP POLICY IF EXISTS mine ON agents",
         f"REVOKE DELETE ON agents FROM {fence}",
         f"REVOKE UPDATE (organization_id) ON entity_types FROM {fence}",
@@ -265,8 +270,9 @@ def test_everybody_else_goes_on_as_before(
     somebody, tenant = (quoted(f"{one} of {roles.fence}") for one in ("somebody", "tenant"))
     birch.sql(f"CREATE ROLE {somebody} IN ROLE pg_read_all_data, pg_write_all_data")
     birch.sql(f"CREATE ROLE {tenant} IN ROLE pg_read_all_data")
-    # The platform has policies of its own, on one table.
+    # The platform has policies of its own, on a table that is written and on one that is read.
     birch.sql("ALTER TABLE watchers ENABLE ROW LEVEL SECURITY")
+    birch.sql("ALTER TABLE entities ENABLE ROW LEVEL SECURITY")
     birch.sql(
         "CREATE POLICY own ON watchers USING (organization_id = current_setting('app.org', true))"
     )
@@ -296,8 +302,8 @@ def test_everybody_else_goes_on_as_before(
         words = ["grants", "--database-url", birch.dsn, "--role"]
         assert main([*words, "applier", "--fence", "down"]) == Exit.DONE
         birch.sql(capsys.readouterr().out)
-        secured = "SELECT relname FROM pg_class WHERE relrowsecurity"
-        assert birch.sql(secured) == [("watchers",)]
+        secured = "SELECT relname FROM pg_class WHERE relrowsecurity ORDER BY 1"
+        assert birch.sql(secured) == [("entities",), ("watchers",)]
         assert birch.sql("SELECT polname FROM pg_policy") == [("own",)]
         assert main([*words, "reader", "--fence", "up"]) == Exit.ERROR
         assert "--role applier" in capsys.readouterr().err

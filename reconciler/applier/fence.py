@@ -19,7 +19,7 @@ from reconciler.database.asking import Fixed, Question, Rows, Runnable, as_array
 from reconciler.errors import FenceError
 from reconciler.kinds import Kinds
 from reconciler.model.fence import OPEN, POLICIES, ROLE, ROLE_SETTING, SETTING, TARGETS
-from reconciler.sql.fence import fenced, fixed
+from reconciler.sql.fence import fenced, fixed, pointed_at
 from reconciler.sql.rights import LEDGER
 from reconciler.sql.tree import Statement
 
@@ -41,14 +41,16 @@ SELECT DISTINCT n.nspname::text, c.relname::text, hole.what
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (db_schema, name, fixed)
 JOIN pg_namespace n ON n.nspname = wanted.db_schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = wanted.fixed AND NOT a.attisdropped
+LEFT JOIN pg_attribute a
+    ON a.attrelid = c.oid AND a.attname = wanted.fixed AND NOT a.attisdropped
 JOIN reconcile.setting s ON s.name = $4 AND s.value <> 'false'
 LEFT JOIN reconcile.setting f ON f.name = $5
 JOIN pg_roles r ON r.rolname = coalesce(f.value, $6)
 CROSS JOIN LATERAL (
     SELECT CASE
+        WHEN NOT c.relrowsecurity AND wanted.fixed = '' THEN NULL
         WHEN NOT c.relrowsecurity THEN 'row-level security is off'
-        WHEN 2 > (
+        WHEN wanted.fixed <> '' AND 2 > (
             SELECT count(*) FROM pg_policy p
             WHERE p.polrelid = c.oid AND p.polcmd = ANY('{a,w}') AND p.polname = ANY($7::name[])
               AND NOT p.polpermissive AND p.polroles = ARRAY[r.oid]
@@ -56,7 +58,8 @@ CROSS JOIN LATERAL (
         THEN 'a policy of the fence is missing, or is another one'
         WHEN NOT EXISTS (
             SELECT FROM pg_policy p
-            WHERE p.polrelid = c.oid AND p.polname = $9 AND p.polcmd = '*' AND p.polpermissive
+            WHERE p.polrelid = c.oid AND p.polname = $9 AND p.polpermissive
+              AND p.polcmd = CASE wanted.fixed WHEN '' THEN 'r' ELSE '*' END::"char"
               AND p.polroles && ARRAY[0, r.oid])
         THEN 'no policy ' || $9 || ' lets the role read it'
         WHEN EXISTS (
@@ -143,7 +146,7 @@ def _fence(answers: Sequence[Rows], kinds: Kinds) -> Fence | None:
             "was written",
             hint="Say which: UPDATE reconcile.setting SET value = 'true' WHERE name = 'fence'.",
         )
-    tables = set(fenced(kinds))
+    tables = {*fenced(kinds), *pointed_at(kinds)}
     wrong = [f"{one}.{table}: {what}" for one, table, what in holes if (one, table) in tables]
     if not exists:
         wrong = [f"there is no role {role}"]

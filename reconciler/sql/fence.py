@@ -48,9 +48,15 @@ def fenced(kinds: Kinds) -> list[Pair]:
     return list(dict.fromkeys((one.db_schema, one.table) for one in kinds if one.mirrored))
 
 
+def pointed_at(kinds: Kinds) -> list[Pair]:
+    """The tables whose rows are only referred to: behind the fence, they are read."""
+    found = dict.fromkeys((one.db_schema, one.table) for one in kinds)
+    return [one for one in found if one not in fenced(kinds)]
+
+
 def fixed(kinds: Kinds) -> list[tuple[str, str, str]]:
-    """Schema, table and column: what places a row in its organisation."""
-    return [
+    """Schema, table and column: what places a row in its organisation; '' where none is written."""
+    return [(*pair, "") for pair in pointed_at(kinds)] + [
         (kind.db_schema, kind.table, column)
         for kind in kinds
         if kind.mirrored
@@ -87,6 +93,11 @@ def up(
         written = [kind for kind in kinds if (kind.db_schema, kind.table) == pair and kind.mirrored]
         yield [*comment(f"{one.db_schema}.{one.name}"), *grants(one, role)]
         if not written:
+            if pair in fence.closed:
+                yield [
+                    f"DROP POLICY IF EXISTS {OPEN} ON {table};",
+                    f"CREATE POLICY {OPEN} ON {table} FOR SELECT TO {role} USING (true);",
+                ]
             continue
         everybody = pair not in fence.closed or pair in fence.opened
         yield [
@@ -110,6 +121,8 @@ def down(fence: Fencing, kinds: Kinds) -> Iterator[list[str]]:
         lines += [f"DROP POLICY IF EXISTS {one} ON {table};" for one in (*POLICIES.values(), OPEN)]
         if pair in fence.opened:
             lines.append(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;")
+    for pair in pointed_at(kinds):
+        lines.append(f"DROP POLICY IF EXISTS {OPEN} ON {'.'.join(map(quoted, pair))};")
     yield [
         *comment(
             "The fence comes down. Row-level security goes off where it was on for the fence alone."
