@@ -9,6 +9,7 @@ from reconciler.errors import StalePlanError, StoppedError
 from reconciler.model.plan import Plan
 from tests.fixtures.publisher import Publisher, noted
 from tests.fixtures.vocabulary import Vocabulary
+from tests.fixtures.world import World
 
 ROWS = "SELECT id, deleted_at IS NULL FROM entity_types WHERE organization_id = %s AND slug = %s"
 VERSIONS = "SELECT count(*) FROM watcher_versions WHERE watcher_id = %s"
@@ -93,3 +94,17 @@ def test_a_version_that_was_placed_since_and_is_gone(publisher: Publisher) -> No
     with pytest.raises(StalePlanError, match="placed by revision"):
         p.world.apply(waiting)
     assert p.world.sql(VERSIONS, here) == [(1,)]
+
+
+def test_what_was_kept_since_is_not_overwritten(birch: World) -> None:
+    """The row is as the plan saw it; that it is to stay so, was decided after the plan was made."""
+    birch.sql(
+        "UPDATE entity_types SET name = 'New' "
+        "WHERE organization_id = 'org_public_finance' AND slug = 'account'"
+    )
+    waiting = birch.plan("birch")
+    birch.apply(birch.plan("birch", release=["entity_type.account"]))
+    number = birch.apply(birch.plan("birch", adopt=["entity_type.account=keep"])).revision
+    with pytest.raises(StalePlanError, match=f"changed by revision {number} after the plan"):
+        birch.apply(waiting)
+    assert birch.plan("birch").empty

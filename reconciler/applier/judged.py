@@ -36,15 +36,15 @@ def holding(scope: Scope, plan: Plan, checks: Sequence[Check]) -> Question[None]
 
     def judge(found: Sequence[Rows]) -> None:
         wrong: list[tuple[AnyChange, str, str]] = []
-        new: set[tuple[Address, str]] = set()
+        spoken_of: set[tuple[Address, str]] = set()
         for one, answer in zip(checks, found, strict=True):
             for organization, number, *told in answer:
                 change = one.changes[number]
-                if isinstance(change, Create):
-                    # One that is there was mostly placed there: that is one thing, not two.
-                    if (change.address, organization) in new:
-                        continue
-                    new.add((change.address, organization))
+                row = (change.address, organization)
+                # One that is there was mostly placed there: that is one thing, not two.
+                if row in spoken_of and (one.again or isinstance(change, Create)):
+                    continue
+                spoken_of.add(row)
                 wrong.append((change, organization, one.says(told)))
         if wrong:
             raise stale_rows(plan, wrong)

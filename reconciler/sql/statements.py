@@ -160,6 +160,10 @@ class Script:
             if updates.changes:
                 differs = "changed after the plan was made ({})"
                 found.append(Check(stale(updates, *ours), updates.changes, differs))
+            if (touched := _within(updates, lambda _: self.since)).changes:
+                wrong = "was changed by revision {} after the plan was made"
+                since = placed_since(touched, self.since, ours[1])
+                found.append(Check(since, touched.changes, wrong, again=True))
             found.extend(self._hanging(creates, updates, ours))
         return found
 

@@ -43,12 +43,14 @@ class Check:
     """A statement that must find nothing, and the changes that its numbers speak of.
 
     `wrong` says what is the matter with what it finds; {} is where the statement itself tells
-    which columns differ, or tells nothing because the row is gone.
+    which columns differ, or tells nothing because the row is gone. `again` says that it adds
+    nothing to what was said of a row before.
     """
 
     statement: Statement
     changes: tuple[AnyChange, ...]
     wrong: str
+    again: bool = False
 
     def says(self, told: Sequence[str | None]) -> str:
         """What is wrong with one of the rows found."""
@@ -73,27 +75,28 @@ def present(creates: Contents) -> Statement:
     )
 
 
-def placed_since(creates: Contents, since: Mapping[str, int], organization: str) -> Statement:
-    """organisation, number of the content, revision: what the template has placed there after the
-    plan was made, whatever has become of it. `since` are the revisions that the plan saw.
+def placed_since(changes: Contents, since: Mapping[str, int], organization: str) -> Statement:
+    """organisation, number of the content, revision: what the template has placed, or changed,
+    there, after the plan was made, whatever has become of it. `since` are the revisions that the
+    plan saw.
     """
     asked = Parameters()
-    contents = creates.select(asked, {})
+    contents = changes.select(asked, {})
     placed, seen = table("reconcile", "placement", "l"), column("s", "organization_id")
     targets = (
         ("organization_id", asked.add(list(since), "text[]")),
         ("revision", asked.add(list(since.values()), "bigint[]")),
     )
-    keys = [at_place(column("c", key)) for key in creates.sources.key_names(creates.kind)]
+    keys = [at_place(column("c", key)) for key in changes.sources.key_names(changes.kind)]
     there = (
         equal(column("l", "organization_id"), column("p", "organization_id")),
-        equal(column("l", "kind"), asked.add(creates.kind.name, "text")),
+        equal(column("l", "kind"), asked.add(changes.kind.name, "text")),
         equal(column("l", "key"), array(keys)),
         equal(column("l", "template_organization_id"), asked.add(organization, "text")),
         exp.GT(this=column("l", "revision"), expression=column("s", "revision")),
     )
     tree = (
-        creates.placed(asked)
+        changes.placed(asked)
         .select(
             column("p", "organization_id"),
             column("c", "content"),
@@ -104,7 +107,7 @@ def placed_since(creates: Contents, since: Mapping[str, int], organization: str)
         .join(inner(placed, all_of(there)), copy=False)
     )
     return Statement(
-        f"check that {creates.kind.name} rows were not placed since",
+        f"check that {changes.kind.name} rows were not placed since",
         as_cte(tree, contents),
         asked.taken(),
     )
