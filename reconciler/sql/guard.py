@@ -76,40 +76,23 @@ class Scope:
     def _wrong(self, statement: Statement) -> Iterator[str]:
         # The text is what is sent, so the text is what is judged: a leaf of the tree that
         # holds more than one leaf comes apart here.
-        trees = _read(statement.sql)
-        tree = trees[0]
-        if len(trees) != 1 or not isinstance(tree, exp.Select | exp.Insert | exp.Update):
+        reading = _read(statement.sql)
+        tree = reading.tree
+        if tree is None:
             yield "only one SELECT, INSERT or UPDATE is allowed"
             return
-        for node in tree.walk():
-            yield from self._node(node, tree)
+        for one in reading.noticed:
+            if isinstance(one, exp.Table):
+                yield from self._table(one)
+            else:
+                yield one
         bounds = Bounds(self.kinds, self.targets, statement.parameters)
         if isinstance(tree, exp.Insert):
             yield from self._insert(tree, bounds)
         elif isinstance(tree, exp.Update):
             yield from self._update(tree, bounds)
 
-    def _node(self, node: exp.Expr, tree: exp.Expr) -> Iterator[str]:
-        if isinstance(node, exp.Anonymous):
-            if node.name.lower() not in _FUNCTIONS:
-                yield f"the function {node.name} is not allowed"
-        elif isinstance(node, exp.Dot) and isinstance(node.parent, exp.DataType):
-            return
-        elif type(node) not in _SPEECH:
-            yield f"{type(node).__name__} is not allowed"
-        elif isinstance(node, exp.Insert | exp.Update):
-            if node is not tree:
-                yield "a write inside another statement is not allowed"
-        elif isinstance(node, exp.With):
-            names = [cte.alias for cte in node.expressions]
-            if node.parent is not tree or names != ["c"] or any(node.find_all(exp.Table)):
-                yield "only the contents may stand before the statement"
-        elif isinstance(node, exp.Table):
-            yield from self._table(node)
-
     def _table(self, node: exp.Table) -> Iterator[str]:
-        if isinstance(node.parent, exp.Lock):
-            return
         if not isinstance(node.this, exp.Identifier) or node.catalog:
             yield f"{node.sql(DIALECT)} is not a table that is declared"
         elif not node.db:
@@ -264,10 +247,45 @@ def _told(
     yield from bounds.placed(own, kind, sources_of(rows))
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What a text says, whatever may be touched.
+
+    tree     the statement, None where it is not one that is allowed
+    noticed  what is wrong with its words, and its tables, in the order in which they stand
+    """
+
+    tree: exp.Expr | None
+    noticed: tuple[str | exp.Table, ...]
+
+
 @lru_cache(maxsize=512)
-def _read(text: str) -> tuple[exp.Expr | None, ...]:
-    """The statements in a text; they are only looked at, and a text always says the same."""
-    return tuple(parse(text, dialect=DIALECT))
+def _read(text: str) -> _Reading:
+    """The statement in a text; it is only looked at, and a text always says the same."""
+    trees = parse(text, dialect=DIALECT)
+    tree = trees[0]
+    if len(trees) != 1 or not isinstance(tree, exp.Select | exp.Insert | exp.Update):
+        return _Reading(None, ())
+    return _Reading(tree, tuple(one for node in tree.walk() for one in _noticed(node, tree)))
+
+
+def _noticed(node: exp.Expr, tree: exp.Expr) -> Iterator[str | exp.Table]:
+    if isinstance(node, exp.Anonymous):
+        if node.name.lower() not in _FUNCTIONS:
+            yield f"the function {node.name} is not allowed"
+    elif isinstance(node, exp.Dot) and isinstance(node.parent, exp.DataType):
+        return
+    elif type(node) not in _SPEECH:
+        yield f"{type(node).__name__} is not allowed"
+    elif isinstance(node, exp.Insert | exp.Update):
+        if node is not tree:
+            yield "a write inside another statement is not allowed"
+    elif isinstance(node, exp.With):
+        names = [cte.alias for cte in node.expressions]
+        if node.parent is not tree or names != ["c"] or any(node.find_all(exp.Table)):
+            yield "only the contents may stand before the statement"
+    elif isinstance(node, exp.Table) and not isinstance(node.parent, exp.Lock):
+        yield node
 
 
 def _as_some_kind(

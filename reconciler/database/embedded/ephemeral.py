@@ -29,15 +29,17 @@ STOP_SECONDS = 30.0
 
 
 @contextmanager
-def temporary() -> Iterator[Server]:
+def temporary(parent: Path | None = None) -> Iterator[Server]:
     """A private server in a fresh directory; both are gone after the block.
+
+    The directory is made in `parent`, or where temporary ones go.
 
     They are gone too when this process is killed, by whatever signal. Any thread may start
     one, and several may live at once. For as long as one lives, PGSERVICE and the like are
     out of `os.environ` (see `environment`).
     """
     programs = binaries.find()
-    parent = places.short_temporary_directory()
+    parent = parent or places.short_temporary_directory()
     remove_leftovers(parent)
     owner = os.getpid()
     keeper = None
@@ -51,7 +53,7 @@ def temporary() -> Iterator[Server]:
             finally:
                 os.close(lock)  # From here it is the server's.
             postmaster = cluster.wait_until_ready(data, directory / LOCK, log)
-            yield Server.of(postmaster, data_dir=data, log=log)
+            yield Server.of(postmaster, data_dir=data, log=log, throwaway=True)
     finally:
         # A forked child that leaves the block must not stop its parent's server.
         if os.getpid() == owner:

@@ -48,11 +48,21 @@ class Server:
     socket_directory: Path
     data_dir: Path
     log: Path
+    throwaway: bool = False
 
     @classmethod
-    def of(cls, postmaster: Postmaster, *, data_dir: Path, log: Path) -> Server:
+    def of(
+        cls, postmaster: Postmaster, *, data_dir: Path, log: Path, throwaway: bool = False
+    ) -> Server:
         """The server that a postmaster file speaks of."""
-        return cls(postmaster.pid, postmaster.port, postmaster.socket_directory, data_dir, log)
+        return cls(
+            postmaster.pid,
+            postmaster.port,
+            postmaster.socket_directory,
+            data_dir,
+            log,
+            throwaway,
+        )
 
     def dsn(self, database: str = "postgres") -> str:
         """A connection string that means this server whatever PG* variables are set.
@@ -84,6 +94,10 @@ class Server:
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            if self.throwaway:
+                # Files are copied in a third of the time that pages take through the log, where
+                # the checkpoints before and after wait for no disk.
+                statement += sql.SQL(" STRATEGY FILE_COPY")
         with self._explaining(f"create the database {name!r}"):
             self._execute(statement)
         return self.dsn(name)
