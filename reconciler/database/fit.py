@@ -75,8 +75,9 @@ def fit(kinds: tuple[Kind, ...], catalog: Catalog) -> Fitted:
         if _tracking(kind) - table.columns.keys():
             untracked.append(kind.table)
         fitted.append(_beside(present, catalog))
+        written = present.written
         shapes[kind.name] = {
-            name: column.type for name, column in table.columns.items() if name in present.written
+            name: column.type for name, column in table.columns.items() if name in written
         } | {column.name: "boolean" for column in present.columns if column.flag}
         if fitted[-1].audit:
             shapes[kind.name] |= {AUDITED: fitted[-1].audit.table}
@@ -201,15 +202,16 @@ def _misfits(kind: Kind, kinds: tuple[Kind, ...], table: Table) -> Iterator[str]
     for flag in kind.flags:
         if table.columns[flag].type != "boolean":
             yield f"column {flag!r} is a flag, and no boolean"
+    written = kind.written
     for column in table.columns.values() if kind.mirrored else ():
-        if column.generated and column.name in kind.written:
+        if column.generated and column.name in written:
             yield f"column {column.name!r} is generated, so it cannot be managed"
         if column.name in second_step - itself and column.not_null:
             yield f"column {column.name!r} is written in a second step, so it must be nullable"
         if column.not_null and not column.has_default and not column.generated:
             if column.name == kind.id and kind.mint is None and column.type not in WHOLE:
                 yield f"column {column.name!r} is the id and has no default: declare mint"
-            elif column.name not in kind.written:
+            elif column.name not in written:
                 yield (
                     f"column {column.name!r} is NOT NULL without a default, and the kind does not "
                     "list it, so no row can be created"

@@ -115,17 +115,18 @@ def _write(value: Any, parts: list[str]) -> None:
         parts.append(str(value))
     elif isinstance(value, str):
         parts.append(_quoted(value))
-    elif isinstance(value, Mapping):
+    elif kind is dict or isinstance(value, Mapping):
         opening = "{"
         for key, quoted in _ordered(tuple(value)):
             parts.append(opening + quoted)
             _write(value[key], parts)
             opening = ", "
         parts.append("}" if value else "{}")
-    elif isinstance(value, Sequence) and _PLAIN.issuperset(map(type, value)):
-        # Ten thousand targets are listed in every change.
-        parts.append(_quoted(value))
-    elif isinstance(value, Sequence):
+    elif kind is list or kind is tuple or isinstance(value, Sequence):
+        if _PLAIN.issuperset(map(type, value)):
+            # Ten thousand targets are listed in every change.
+            parts.append(_quoted(value))
+            return
         opening = "["
         for item in value:
             parts.append(opening)
@@ -158,6 +159,14 @@ def digest(value: Any) -> str:
     for start in range(0, len(parts), _MANY):
         found.update("".join(parts[start : start + _MANY]).encode())
     return found.hexdigest()
+
+
+def digest_of_lists(lists: list[Any]) -> str:
+    """The same of lists of text, whole numbers, booleans and None, and of such lists, however deep.
+
+    The standard library writes them as `canonical` does, in a tenth of the time.
+    """
+    return digest_of(_quoted(lists))
 
 
 def digest_of(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from reconciler.model.address import Address
-from reconciler.model.canonical import DEEPEST, digest, too_deep
+from reconciler.model.canonical import DEEPEST, digest_of_lists, too_deep
 from reconciler.model.kind import Column
 from reconciler.model.snapshot import Row
 from reconciler.model.value import Digest, Json, Ref, Value
@@ -45,7 +45,7 @@ def decode(text: str | None, column: Column, sql_type: str) -> Value:
 
 def fingerprint(rows: Iterable[Row]) -> str:
     """The SHA-256 of all of the template's rows, in the order of their addresses."""
-    return digest(
+    return digest_of_lists(
         [
             [str(row.address), [[name, _tagged(value)] for name, value in row.values.items()]]
             for row in sorted(rows, key=lambda row: row.address)

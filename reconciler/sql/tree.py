@@ -116,7 +116,7 @@ def cast_to(value: exp.Expr, sql_type: str) -> exp.Expr:
     if sql_type.startswith("bit varying"):
         # sqlglot reads this as bit(1), which would cut the value.
         sql_type = "varbit[]" if sql_type.endswith("[]") else "varbit"
-    return exp.Cast(this=value, to=_type(sql_type).copy())
+    return exp.Cast(this=value, to=_type(sql_type))
 
 
 @lru_cache(maxsize=512)
@@ -127,6 +127,7 @@ def parsed(text: str) -> exp.Expr:
 
 @lru_cache(maxsize=512)
 def _type(sql_type: str) -> exp.DataType:
+    """The type as a leaf that all casts to it share: nobody changes it, and it is only written."""
     return exp.DataType.build(sql_type, dialect=DIALECT, udt=True)
 
 
