@@ -9,11 +9,12 @@ from reconciler.database import embedded
 from tests.bench import ABOUT, chart, report
 from tests.bench.stopwatch import FIXED, Stopwatch, is_the_ledgers
 from tests.bench.town import ROWS, Town
+from tests.fixtures.server import in_memory
 
 
 def test_each_goal_can_be_measured_and_reported(tmp_path: Path) -> None:
     # A server of its own: the town turns autovacuum off.
-    with embedded.temporary() as server:
+    with embedded.temporary(in_memory()) as server:
         town = Town(server, 2)
         goals = [goal for one in ABOUT for goal in one.measured(town, 1)]
     report.write(goals, tmp_path / "build" / "bench.json")
@@ -26,7 +27,7 @@ def test_each_goal_can_be_measured_and_reported(tmp_path: Path) -> None:
 
 
 def test_each_statement_of_the_ledger_is_known_by_its_name() -> None:
-    with embedded.temporary() as server, Town(server, 1).copy() as tenants:
+    with embedded.temporary(in_memory()) as server, Town(server, 1).copy() as tenants:
         watch = Stopwatch()
         with watch.running():
             tenants.apply(tenants.plan(1))

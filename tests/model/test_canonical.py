@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.database.embedded import Server
-from reconciler.model.canonical import Number, canonical, digest, parse, pretty
+from reconciler.model.canonical import Number, canonical, digest, digest_of_lists, parse, pretty
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 # As PostgreSQL prints numbers: no exponent, no sign of zero, no zeros in front.
@@ -186,3 +186,8 @@ def test_the_digest_is_of_the_meaning() -> None:
     assert digest(parse('{"b": 1, "a": [ ]}')) == digest({"a": [], "b": 1})
     assert digest(parse("[1, 2]")) != digest(parse("[2, 1]"))
     assert len(digest(None)) == 64
+
+
+def test_the_digest_of_lists_is_the_same_however_it_is_made() -> None:
+    lists = ["é\n\u2028", "", [1, -2, True, None, ["a", []]], [[], 'quo"ted\\']]
+    assert digest_of_lists(lists) == digest(lists)
