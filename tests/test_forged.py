@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from reconciler import applier, library
+from reconciler import library
+from reconciler.applier.attempt import Attempt
 from reconciler.errors import (
     InvalidPlanError,
     NotFoundError,
@@ -270,7 +271,7 @@ def test_what_a_row_belongs_to_stays_as_it_was_checked(
         "UPDATE entity_relationship_types SET managed_by_template_agent_id = NULL, "
         f"source_template_org_id = NULL WHERE {BIRCH} AND slug = 'owns'"
     )
-    verify = applier._Apply._verify
+    verify = Attempt._verify
     stopped: list[str] = []
 
     def meanwhile(work: Any, *given: Any) -> bool:
@@ -283,7 +284,7 @@ def test_what_a_row_belongs_to_stays_as_it_was_checked(
                 stopped.append("waits")
         return found
 
-    monkeypatch.setattr(applier._Apply, "_verify", meanwhile)
+    monkeypatch.setattr(Attempt, "_verify", meanwhile)
     assert birch.apply(plan).status == "applied"
     assert stopped == ["waits"]
 

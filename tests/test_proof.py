@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from sqlglot import parse_one
 
-from reconciler import applier, library, progress
+from reconciler import library, progress
+from reconciler.applier import writing
 from reconciler.errors import Exit, ReconcilerError, StalePlanError, UnprovenError
 from reconciler.sql.guard import Scope
 from reconciler.sql.statements import Script
@@ -157,7 +158,7 @@ def test_statement_by_statement_it_is_proven_as_well(
     fresh: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where much is written and somebody watches, each statement travels alone."""
-    monkeypatch.setattr(applier, "_MANY", 1)
+    monkeypatch.setattr(writing, "_MANY", 1)
     with progress.listening(lambda _: None):
         with trigger(fresh, "AFTER INSERT", ELSEWHERE):
             fresh.refused()

@@ -185,8 +185,9 @@ class Builder:
         ids: tuple[str, ...] = ()
         if kind.mint is not None:
             ids = tuple(self._mint(kind.mint, target, address) for target in targets)
-        # What a plan retired comes back by itself: there is no more to remember than of a new row.
-        was = None if decision.state.ledger == "retired" else decision.state.ledger
+        # What comes back by itself, comes back again after an undo.
+        asked = decision.resolution is not None and decision.resolution.action == "restore"
+        was = decision.state.ledger if asked else None
         self.told.change(Create(address=address, targets=targets, values=values, ids=ids, was=was))
 
     def _mint(self, prefix: str, target: str, address: Address) -> str:

@@ -113,7 +113,7 @@ REFUSALS = {
         1, APPLY, "ALTER TABLE entity_types ALTER color TYPE varchar(500)",
         "ALTER TABLE entity_types ALTER color TYPE text",
     ),
-    "a role without rights": Refusal(1, APPLY, url={"user": "weak"}),
+    "a role without rights": Refusal(6, APPLY, url={"user": "weak"}),
 }  # fmt: skip
 
 
