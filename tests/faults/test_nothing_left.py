@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from reconciler import planfile
 from reconciler.cli import main
+from reconciler.database.opening import LEDGER_VERSION
 from tests.fixtures.cut import behind, dump
 from tests.fixtures.shown import Variants
 from tests.fixtures.world import World
@@ -105,8 +106,8 @@ REFUSALS = {
     "a ledger that is missing": Refusal(
         1, APPLY, "ALTER SCHEMA reconcile RENAME TO away", "ALTER SCHEMA away RENAME TO reconcile",
     ),
-    "an older ledger": Refusal(1, APPLY, LEDGER.format(2), LEDGER.format(3)),
-    "a newer ledger": Refusal(1, APPLY, LEDGER.format(99), LEDGER.format(3)),
+    "an older ledger": Refusal(1, APPLY, LEDGER.format(2), LEDGER.format(LEDGER_VERSION)),
+    "a newer ledger": Refusal(1, APPLY, LEDGER.format(99), LEDGER.format(LEDGER_VERSION)),
     "a column that is missing": _renamed(APPLY),
     "a column that is missing for a plan": _renamed(PLAN),
     "a table that was migrated": Refusal(
