@@ -20,7 +20,7 @@ test: .venv/test lint
 
 # Publishers, tenants, two appliers and faults, for as long as one likes: MINUTES=30, SEED=1.
 soak: .venv/test
-	$(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED)
+	RECONCILE_DEPTH=deep $(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 MINUTES ?= 30
 

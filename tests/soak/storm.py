@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.plan import Plan
 from tests.fixtures.cut import alone
+from tests.fixtures.shown import depth
 from tests.histories.neighbours import Neighbours
 from tests.histories.photo import Photo
 from tests.histories.steps import PLAIN, SYNC
@@ -29,7 +30,7 @@ MEANWHILE = st.tuples(
 ROUND = st.tuples(st.lists(PLAIN, min_size=1, max_size=6), SYNC, STRIKE, MEANWHILE)
 StormDrawn = tuple[list[Any], int]
 STORM: st.SearchStrategy[StormDrawn] = st.tuples(
-    st.lists(ROUND, min_size=2, max_size=5), st.integers(0, 2**20)
+    st.lists(ROUND, min_size=2, max_size=depth(2, 5)), st.integers(0, 2**20)
 )
 
 
