@@ -33,7 +33,8 @@ SELECT r.id, r.plan_id, to_char(r.applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"H
                    to_char(a.expires AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
                ORDER BY a.principal, a.signed_at)::text
         FROM reconcile.approval a
-        WHERE a.plan_id = coalesce(r.part_of, r.plan_id) AND a.recorded_at <= r.applied_at)"""
+        WHERE a.plan_id = coalesce(r.part_of, r.plan_id) AND a.recorded_at <= r.applied_at
+          AND a.expires > r.applied_at)"""
 
 _ALL: Final = f"{_COLUMNS} FROM reconcile.revision r ORDER BY r.id DESC LIMIT $1"
 # The planner does not know how long the lists of targets are: it would rather read them all, or

@@ -158,6 +158,12 @@ def test_the_ledger_tells_by_whose_approvals(
 ) -> None:
     demand = people.demand("eve", "bob", number=2)
     given = [people.approve(made, "eve"), people.approve(made, "bob")]
+    # Recorded when the plan was enqueued, and expired when it was applied.
+    shared_world.sql(
+        "INSERT INTO reconcile.approval (plan_id, principal, key, signed_at, expires, approval) "
+        "VALUES (%s, 'late@acme.test', 'k', now() - interval '1 day', now(), '{}')",
+        made.plan_id,
+    )
     number = shared_world.apply(made, approvals=given, require=demand).revision
     revision, _ = library.revision(shared_world.dsn, number)
     assert [one.principal for one in revision.approvals] == [mail("bob"), mail("eve")]
@@ -174,7 +180,8 @@ def test_the_ledger_tells_by_whose_approvals(
     )
     # It can be verified again, with nothing but the ledger.
     stored = shared_world.sql(
-        "SELECT approval::text FROM reconcile.approval WHERE plan_id = %s", made.plan_id
+        "SELECT approval::text FROM reconcile.approval WHERE plan_id = %s AND expires > now()",
+        made.plan_id,
     )
     again = [type(given[0]).model_validate_json(text) for (text,) in stored]
     assert approvals.judge(demand, again, [made.plan_id], made.actor, datetime.now(UTC))
