@@ -142,6 +142,9 @@ def test_the_command(granted: World, capsys: pytest.CaptureFixture[str]) -> None
     assert main([*words, "applier", "--to", "x" * 64]) == Exit.ERROR
     assert "at most 63 bytes" in capsys.readouterr().err
     assert main([*words, "everything"]) == Exit.ERROR
+    capsys.readouterr()
+    assert main(words[:-1]) == Exit.ERROR
+    assert "Choose from:\n  reader,\n  applier\n" in capsys.readouterr().err
 
 
 def test_a_name_cannot_do_more_than_name(granted: World) -> None:

@@ -26,12 +26,14 @@ def usage(error: click.ClickException) -> Exit:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         streams.note(error.format_message() + "\n")
         return Exit.ERROR
+    # click lists choices in lines that begin with tabs, which would be shown as what they are.
+    message = error.format_message().replace("\n\t", "\n  ")
     lines = []
     if context is not None:
         lines += [context.get_usage(), f"Try '{context.command_path} --help' for help.", ""]
-    lines.append(f"Error: {error.format_message()}")
+    lines.append(f"Error: {message}")
     if streams.as_events():
-        _event(redacted(error.format_message()), "", Exit.ERROR)
+        _event(redacted(message), "", Exit.ERROR)
     else:
         streams.note(escape.lines(redacted("\n".join(lines))) + "\n")
     return Exit.ERROR
