@@ -142,6 +142,9 @@ def worker(
 
     At a second one, or at SIGKILL, it is rolled back, and another worker does it. The database has
     to be reached directly, and not through a proxy that pools transactions.
+
+    With --until-empty it ends with 0 also where a plan has stopped, since a worker that is started
+    again could do nothing about that: the exit code of `reconcile fleet status` tells.
     """
     session.done = "Waves that were applied stay; `reconcile fleet status` says how far plans are."
     number, unit = re.fullmatch(r"(\d+) ?(\w+)", silent).groups()  # type: ignore[union-attr]
@@ -240,7 +243,7 @@ def _hear(event: Event) -> None:
 
     match event.event:
         case "note":
-            streams.note(f"{escape.visible(event.text)}\n")
+            streams.note(f"{escape.hanging(event.text)}\n")
         case "target_refused":
             one = event.refusal
             slug, why = escape.name(one.slug), escape.visible(one.why)

@@ -16,6 +16,7 @@ from reconciler.database.connection import Connection, session, transaction
 from reconciler.errors import (
     Exit,
     NotAppliedError,
+    NotApprovedError,
     OutcomeUnknownError,
     ReconcilerError,
     TargetsError,
@@ -31,6 +32,11 @@ from reconciler.rollout.wave import apply_wave
 # How often a wave is tried when the database is out of reach, and begun whatever ends it.
 _TRIED: Final = 10
 _BEGUN: Final = 30
+# Workers look for approvals in the ledger, where enqueueing puts them.
+_APPROVE: Final = (
+    "\nHave it approved (reconcile approve FILE), give it to the workers again, with the new "
+    "approvals\n(reconcile fleet enqueue FILE), and only then resume it."
+)
 
 
 def run_wave(database: str, kinds: Path | None, plan_id: str, number: int, attempt: int) -> None:
@@ -49,7 +55,8 @@ def run_wave(database: str, kinds: Path | None, plan_id: str, number: int, attem
         if _may_pass(error) and attempt < _TRIED:
             wave.say(f"is tried again: {error.message}")
             raise
-        wave.stop(error.message, error.exit_code)
+        way = _APPROVE if isinstance(error, NotApprovedError) else ""
+        wave.stop(f"{error.message}{way}", error.exit_code)
     except Exception as error:
         wave.stop(f"unexpected {type(error).__name__}: {error}", Exit.ERROR)
 

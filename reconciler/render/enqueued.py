@@ -34,7 +34,7 @@ def _plan(one: Enqueued, verbose: bool) -> Iterator[str]:
     if len(shown) < len(one.refused):
         yield f"    ... and {len(one.refused) - len(shown)} more: --verbose names all"
     if one.why:
-        yield f"Stopped: {escape.visible(one.why)}"
+        yield escape.hanging(f"Stopped: {one.why}")
     if one.course in ("stopped", "cancelled") or one.waves.failed:
         yield f"Go on with: reconcile fleet resume {one.plan_id[:SHOWN]}"
 

@@ -39,6 +39,12 @@ def lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
+def hanging(text: str) -> str:
+    """As `lines`, with all lines but the first indented, unless they are so already."""
+    first, *rest = text.split("\n")
+    return lines("\n".join([first, *(one if one.startswith("  ") else f"  {one}" for one in rest)]))
+
+
 def name(text: str) -> str:
     r"""A name inside a sentence: plain if it is words, else quoted, so that it says no more.
 

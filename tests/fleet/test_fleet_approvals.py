@@ -11,6 +11,7 @@ from reconciler import fleet as workers
 from reconciler import planfile
 from reconciler.cli import main
 from reconciler.errors import Exit, NotApprovedError
+from reconciler.render.enqueued import render
 from tests.fixtures.people import People
 from tests.fleet.conftest import Queued
 
@@ -55,6 +56,12 @@ def test_each_wave_asks_again(demanding: Queued, people: People) -> None:
     assert any("stops the plan: the plan needs 1 approval" in line for line in fleet.work())
     assert fleet.status().exit_code == Exit.NOT_AUTHORISED
     assert fleet.done() == {}
+    told = render(workers.queue(fleet.world.dsn)).splitlines()
+    at = next(n for n, line in enumerate(told) if line.startswith("Stopped: the plan needs"))
+    assert "\\n" not in "".join(told)
+    assert told[at + 1].startswith("  eve@acme.test: ")
+    assert any(line.startswith("  (reconcile fleet enqueue FILE), and only then") for line in told)
+    assert told[-1].startswith("Go on with: reconcile fleet resume")
     with pytest.raises(NotApprovedError):
         fleet.enqueue()
     assert fleet.enqueue(approvals=[people.approve(fleet.made, "bob")]) == "enqueued_before"
