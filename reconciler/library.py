@@ -46,8 +46,7 @@ from reconciler.render.reasons import explanation
 from reconciler.render.words import row
 from reconciler.rollout import roll_out
 from reconciler.rollout.pace import Pace
-from reconciler.sql.fence import Way
-from reconciler.sql.grants import ROLES, Part
+from reconciler.sql.grants import ROLES, Part, Way
 
 # A race lost is planned again: the second of two installs then finds nothing to do. And so is
 # what a lost connection rolled back.

@@ -21,7 +21,7 @@ from reconciler.sql.grants import quoted
 from reconciler.sql.guard import Scope
 from reconciler.sql.statements import Script
 from reconciler.sql.tree import Statement
-from tests.fixtures.roles import Roles
+from tests.fixtures.roles import Roles, run
 from tests.fixtures.shown import Variants, depth
 from tests.fixtures.world import World, copied
 
@@ -301,7 +301,7 @@ def test_everybody_else_goes_on_as_before(
         assert birch.sql(told) == [(roles.applier,)]
         words = ["grants", "--database-url", birch.dsn, "--role"]
         assert main([*words, "applier", "--fence", "down"]) == Exit.DONE
-        birch.sql(capsys.readouterr().out)
+        run(birch.dsn, capsys.readouterr().out)
         secured = "SELECT relname FROM pg_class WHERE relrowsecurity ORDER BY 1"
         assert birch.sql(secured) == [("entities",), ("watchers",)]
         assert birch.sql("SELECT polname FROM pg_policy") == [("own",)]

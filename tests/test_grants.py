@@ -137,7 +137,8 @@ def test_the_command(granted: World, capsys: pytest.CaptureFixture[str]) -> None
     out, err = capsys.readouterr()
     assert (out, err) == (library.grants(granted.dsn, "reader", to='a"b'), "")
     assert 'CREATE ROLE "a""b" LOGIN;' in out
-    assert "BEGIN;" in out
+    # One error ends it, where psql runs it.
+    assert "\n\\set ON_ERROR_STOP on\nBEGIN;\n" in out
     assert out.endswith("COMMIT;\n")
     assert main([*words, "applier", "--to", "x" * 64]) == Exit.ERROR
     assert "at most 63 bytes" in capsys.readouterr().err

@@ -12,8 +12,7 @@ from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
 if TYPE_CHECKING:
-    from reconciler.sql.fence import Way
-    from reconciler.sql.grants import Part
+    from reconciler.sql.grants import Part, Way
 
 
 @click.command(context_settings=options.HELP)

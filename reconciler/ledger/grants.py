@@ -14,8 +14,8 @@ from reconciler.errors import NotInitialisedError, ReconcilerError
 from reconciler.kinds import Kinds
 from reconciler.model.fence import OPEN, ROLE, ROLE_SETTING
 from reconciler.model.table import Table
-from reconciler.sql.fence import Fencing, Way, down, fenced, up
-from reconciler.sql.grants import Grantee, Part, script
+from reconciler.sql.fence import Fencing, down, fenced, up
+from reconciler.sql.grants import Grantee, Part, Way, script
 from reconciler.sql.rights import LEDGER, PLATFORM, rights
 
 # What PostgreSQL cuts off a name.
@@ -88,7 +88,7 @@ def grants(
         on = {(schema, name): everybody for schema, name, everybody in secured()}
         hidden = [*on, *(fenced(fitted) if fence == "up" else ())]
         told = tuple(sorted({f"{schema}.{name}" for schema, name in hidden}))
-        to = Grantee(part, role, database, exists, sees_all, told, ledger)
+        to = Grantee(part, role, database, exists, sees_all, told, ledger, fence)
         wanted = rights(fitted, found, writes=part == "applier")
         more: Iterable[list[str]] = ()
         if fence:

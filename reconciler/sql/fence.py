@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from reconciler.kinds import Kinds
 from reconciler.kinds.predicate import parse_predicate
@@ -21,7 +21,6 @@ from reconciler.sql.grants import comment, grants, quoted
 from reconciler.sql.rights import Rights
 from reconciler.sql.tree import DIALECT, with_alias
 
-Way = Literal["up", "down"]
 Pair = tuple[str, str]
 
 _TARGETS: Final = f"(SELECT unnest(nullif(current_setting('{TARGETS}', true), '')::text[]))"
@@ -73,13 +72,10 @@ def up(
     yield [
         *comment(
             f"The fence. What an apply writes to rows, it writes as {fence.role}, and the policies "
-            "below let that role write in the plan's targets only. Nobody else is concerned: "
-            f"where row-level security was off, the policy {OPEN} lets everybody go on."
-        ),
-        *comment(
-            "Whoever reads with row_security = off (reconcile, pg_dump) has to own the tables, or "
-            "to have BYPASSRLS, from now on; so has the reader: ALTER ROLE reconcile_reader "
-            "BYPASSRLS;"
+            "below let that role write in the plan's targets only. Everybody else goes on as "
+            f"before: where row-level security was off, by the policy {OPEN}. But readers with "
+            "row_security = off (reconcile, pg_dump) need to own the tables, or BYPASSRLS, from "
+            "now on; so does the reader: ALTER ROLE reconcile_reader BYPASSRLS;"
         ),
         # What waits for a lock on a table makes everybody else wait.
         "SET LOCAL lock_timeout = '5s';",

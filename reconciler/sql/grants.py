@@ -10,6 +10,7 @@ from typing import Final, Literal
 from reconciler.sql.rights import LEDGER, LEDGER_WRITES, Rights
 
 Part = Literal["reader", "applier"]
+Way = Literal["up", "down"]
 # What the roles are called unless somebody says otherwise.
 ROLES: Final[dict[Part, str]] = {"reader": "reconcile_reader", "applier": "reconcile_applier"}
 
@@ -17,6 +18,11 @@ _WIDTH: Final = 96
 _FOR: Final[dict[Part, str]] = {
     "reader": "to plan, and to look: plan, show, status, why, history. It writes nothing.",
     "applier": "to apply: all that reading needs, and what the kinds let an apply write.",
+}
+_FENCED: Final[dict[Way | None, str]] = {
+    None: "",
+    "up": " In the end the fence goes up.",
+    "down": " In the end the fence comes down.",
 }
 
 
@@ -28,6 +34,7 @@ class Grantee:
     sees_all  whether row-level security does not concern it
     hidden    the tables on which row-level security is on, or will be
     ledger    the ledger's tables
+    fence     what becomes of the fence, if anything
     """
 
     part: Part
@@ -37,6 +44,7 @@ class Grantee:
     sees_all: bool
     hidden: tuple[str, ...]
     ledger: tuple[str, ...]
+    fence: Way | None = None
 
 
 def script(to: Grantee, tables: Sequence[Rights], more: Iterable[list[str]]) -> str:
@@ -50,10 +58,12 @@ def _blocks(to: Grantee, tables: Sequence[Rights]) -> Iterator[list[str]]:
     yield [
         *comment(f"What {to.role} needs {_FOR[to.part]}"),
         *comment(
-            f"Made from the kinds and the catalog of the database {to.database}. Read it, and "
-            "run it as a superuser, or as the tables' owner. It only grants: it takes back nothing "
-            "that the role had before."
+            f"Made from the kinds and the catalog of the database {to.database}. Read it, and run "
+            "it with psql as a superuser, or as whoever owns the database, its tables and the "
+            "ledger, and may create roles. Nothing that the role was granted before is taken back."
+            f"{_FENCED[to.fence]}"
         ),
+        "\\set ON_ERROR_STOP on",
         "BEGIN;",
     ]
     yield list(_role(to))
@@ -88,7 +98,7 @@ def _role(to: Grantee) -> Iterator[str]:
         yield from comment(
             f"Row-level security is on ({', '.join(to.hidden)}). A plan that saw but some of the "
             "rows would be wrong, so whoever reads has to see them all; columns and tables that "
-            "are not granted below stay closed."
+            "are not granted below stay closed. This takes a superuser:"
         )
         yield f"ALTER ROLE {role} BYPASSRLS;"
     yield from comment(
