@@ -50,6 +50,7 @@ def sign(
             "an approval is for more than no time, and for a year at most",
             hint="Write 24h or 7d.",
         )
+    ssh.refuse_no_key(key)
     name = principal or ssh.comment(key)
     now = datetime.now(UTC)
     try:

@@ -23,6 +23,9 @@ from reconciler.errors import ReconcilerError
 
 NAMESPACE: Final = "reconcile-plan"
 _FINGERPRINT: Final = re.compile(r" key (SHA256:[A-Za-z0-9+/]{43})\s*$")
+# How the files of private keys begin, of whichever sort, and those of public ones.
+_KEY: Final = re.compile(rb"\A\s*(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----|(ssh|ecdsa|sk)-\S+\s)")
+_START: Final = 1000
 _SECONDS: Final = 20
 _SHOWN: Final = 200
 
@@ -47,6 +50,24 @@ def sign(statement: bytes, key: Path) -> str:
                 "it, its public half: --key ~/.ssh/id_ed25519.pub",
             )
         return signature.read_text(encoding="ascii")
+
+
+def refuse_no_key(key: Path) -> None:
+    """Raise ReconcilerError where there is no such file, or it holds no SSH key."""
+    # Of a key that an agent holds, ssh-keygen finds the public half by itself.
+    public = Path(f"{key}.pub")
+    try:
+        with (public if public.is_file() and not key.exists() else key).open("rb") as file:
+            start = file.read(_START)
+        wrong = "" if _KEY.search(start) else "is not an SSH key"
+    except OSError as error:
+        wrong = f"cannot be read: {error.strerror}"
+    if wrong:
+        raise ReconcilerError(
+            f"the key {key} {wrong}",
+            hint="Name a private key, or, with an agent that holds it, its public half: "
+            "--key ~/.ssh/id_ed25519.pub; `ssh-keygen -t ed25519` makes a pair.",
+        )
 
 
 def comment(key: Path) -> str:

@@ -55,6 +55,9 @@ def test_from_a_plan_to_its_approvals_to_its_apply(
     assert f"needs approvals of 2 people (--require-approval {signers}), and has 1" in said
     assert f"reconcile approve {shlex.quote(str(path))} --key KEY" in said
     assert "eve@acme.test: approved, until 20" in said
+    typed = ["--require-approval", str(signers), "--approvals", "2", "--not-author"]
+    assert f"2. Then apply it: {shlex.join(['reconcile', 'apply', str(path), *typed])}\n" in said
+    assert "--out FILE" not in said
     told = json.loads(approve("bob", "-json", "--expires", "7d"))
     Draft202012Validator(json.loads(published.documents()["approval.schema.json"])).validate(told)
     assert told["principal"] == mail("bob")
@@ -137,10 +140,15 @@ def test_what_cannot_be_approved(
     refused(Exit.ERROR, "more than no time", PLAN, "--key", key, "--expires", "0s")
     refused(Exit.ERROR, "is no time", PLAN, "--key", key, "--expires", "soon")
     refused(Exit.ERROR, "no name that allowed signers", PLAN, "--key", key, "--as", "a,b")
-    refused(Exit.ERROR, "does not say whose key", PLAN, "--key", str(tmp_path / "none"))
-    refused(
-        Exit.ERROR, "ssh-keygen did not sign", PLAN, "--key", str(tmp_path / "none"), "--as", "eve"
-    )
+    none, bare, odd = (str(tmp_path / name) for name in ("none", "bare", "odd"))
+    for path, text in ((bare, Path(key).read_text()), (odd, "no key\n")):
+        Path(path).write_text(text)
+        Path(path).chmod(0o600)
+    refused(Exit.ERROR, "does not say whose key", PLAN, "--key", bare)
+    refused(Exit.ERROR, "none cannot be read: No such file", PLAN, "--key", none, "--as", "eve")
+    refused(Exit.ERROR, "odd is not an SSH key", PLAN, "--key", odd)
+    Path(bare).write_text(Path(key).read_text()[:60])
+    refused(Exit.ERROR, "ssh-keygen did not sign", PLAN, "--key", bare, "--as", "eve")
     assert main(["approve", "-", "--key", key]) == Exit.ERROR
     assert "an approval lies beside its plan" in capsys.readouterr().err
 
