@@ -79,7 +79,9 @@ def judge(
                 counting[one] = Approved(key=key, **told)
     people = _people(list(counting.values()))
     if people < demand.number:
-        raise _missing(demand, people, lines, {one.principal for one in counting})
+        known = {one.principal for one in counting}
+        known |= set(_names(author)) if demand.not_author else set()
+        raise _missing(demand, people, lines, {name.casefold() for name in known})
     return counting
 
 
@@ -133,23 +135,24 @@ def _people(approvals: Sequence[Approved]) -> int:
 
 
 def _missing(
-    demand: Demand, people: int, lines: Sequence[str], approved: set[str]
+    demand: Demand, people: int, lines: Sequence[str], known: set[str]
 ) -> NotApprovedError:
+    """`known` has the names, casefolded, of whom nobody has to ask."""
     needed = "1 approval" if demand.number == 1 else f"approvals of {demand.number} people"
     shown = list(lines[:_SHOWN])
     if len(lines) > _SHOWN:
         shown.append(f"... and {len(lines) - _SHOWN} more")
     if not lines:
         shown.append("Nobody has approved it.")
-    others = [name for name in _allowed(demand.signers) if name not in approved][:_SHOWN]
-    whom = f"one of {', '.join(others)}" if others else "somebody whom the allowed signers name"
+    others = [name for name in _allowed(demand.signers) if name.casefold() not in known][:_SHOWN]
+    missing = "one" if demand.number - people == 1 else str(demand.number - people)
+    whom = f"{missing} of {', '.join(others) or 'those whom the allowed signers name'}"
     besides = ", who did not make the plan" if demand.not_author else ""
     return NotApprovedError(
         "\n  ".join([f"the plan needs {needed} ({demand.by}), and has {people or 'none'}", *shown])
         + "\nNothing was written.",
         hint=f"1. Have it approved by {whom}{besides}: reconcile approve FILE --key KEY\n"
-        "2. Then apply it: reconcile apply FILE\n"
-        "A plan that was not saved as a FILE cannot be approved: make it with --out FILE.",
+        "2. Then apply it: reconcile apply FILE",
     )
 
 

@@ -138,8 +138,7 @@ def apply(
                 database, made, kinds=kinds, lock_timeout=lock_timeout, **pace, **required
             )
     except ReconcilerError as error:
-        error.hint = error.hint.replace("reconcile apply FILE", again)
-        error.hint = error.hint.replace("approve FILE", f"approve {shlex.quote(saved or 'FILE')}")
+        requiring.tell(error, saved, again, shlex.join(made.request.command()))
         if isinstance(error, StoppedError):
             # The error itself says what stays.
             session.done = ""
@@ -159,7 +158,8 @@ def _again(given: str | None, made: Plan, kinds: Path | None) -> str:
     if not _is_file(given):
         return shlex.join(["reconcile", "apply", *made.request.command()[2:]])
     directory = ["--kinds", str(kinds)] if kinds else []
-    return shlex.join(["reconcile", "apply", *directory, "FILE" if given == "-" else given])
+    file = "FILE" if given == "-" else given
+    return shlex.join(["reconcile", "apply", *directory, file, *requiring.words()])
 
 
 def _say(outcome: Outcome, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,6 +89,7 @@ def enqueue(
     required = requiring.take(asked, file)
     from reconciler import fleet as room
     from reconciler import planfile
+    from reconciler.rollout.pace import Pace
 
     plan = planfile.load(file)
     try:
@@ -95,9 +97,8 @@ def enqueue(
             database, plan, kinds=kinds, lock_timeout=lock_timeout, **pace, **required
         )
     except ReconcilerError as error:
-        again = f"reconcile fleet enqueue {'FILE' if file == '-' else file}"
-        error.hint = error.hint.replace("reconcile apply FILE", again)
-        error.hint = error.hint.replace("approve FILE", f"approve {file}")
+        words = ["fleet", "enqueue", "FILE" if file == "-" else file, *Pace.of(**pace).words()]
+        requiring.tell(error, file, shlex.join(["reconcile", *words, *requiring.words()]))
         raise
     session.done = "The plan is enqueued."
     return _say(done, as_json=as_json)

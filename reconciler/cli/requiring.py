@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +14,7 @@ from reconciler.errors import ReconcilerError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _LARGEST: Final = 1_000_000
+_APPROVE: Final = "reconcile approve FILE"
 
 _OPTIONS: Final = (
     options.option(
@@ -66,6 +68,29 @@ def take(asked: dict[str, Any], saved: str | None) -> dict[str, Any]:
     by = f"--require-approval {signers}"
     demand = approvals.Demand(_text(signers), number or 1, not_author, by)
     return {"approvals": given, "require": demand}
+
+
+def words() -> list[str]:
+    """These options as they were given, to be typed again."""
+    given = click.get_current_context().params
+    found = [("--require-approval", given["require_approval"]), ("--approvals", given["approvals"])]
+    typed = [word for name, one in found if one is not None for word in (name, str(one))]
+    return [*typed, *(["--not-author"] if given["not_author"] else [])]
+
+
+def tell(error: ReconcilerError, saved: str | None, again: str, save: str = "") -> None:
+    """Put the commands that were meant into what an error says to do next.
+
+    `again` applies the plan in the file `saved`; where it was not saved, `again` makes it anew, and
+    `save` makes a plan that can be approved.
+    """
+    if saved is None and _APPROVE in error.hint:
+        error.hint = f"0. Save a plan, which can be approved: {save} --out FILE\n{error.hint}"
+        return
+    error.hint = error.hint.replace("reconcile apply FILE", again)
+    if saved is not None and saved != "-":
+        file = _APPROVE.replace("FILE", shlex.quote(saved))
+        error.hint = error.hint.replace(_APPROVE, file)
 
 
 def _text(signers: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import approving, planning, selecting, streams, watching
+from reconciler.cli import approving, planning, requiring, selecting, streams, watching
 from reconciler.cli.failures import secrets_of
 from reconciler.cli.session import Session
 from reconciler.errors import Exit, PlanFileError, ReconcilerError, StoppedError
@@ -77,7 +77,7 @@ def apply(
                 hint="Leave out --databases, and name the database with --database-url.",
             )
         words = ["reconcile", "apply", *(["--kinds", str(kinds)] if kinds else [])]
-        words += ["FILE" if saved == "-" else saved, "--databases", str(file)]
+        words += ["FILE" if saved == "-" else saved, "--databases", str(file), *requiring.words()]
     else:
         made = _make(databases, template, asked, kinds)
         request = made.sections[0].plan.request
@@ -89,8 +89,8 @@ def apply(
         with watching.waiting("Applying", _staying(session, again)):
             outcome = shards.apply(databases, made, kinds=kinds, lock_timeout=lock_timeout, **pace)
     except ReconcilerError as error:
-        error.hint = error.hint.replace("reconcile apply FILE", again)
-        error.hint = error.hint.replace("approve FILE", f"approve {shlex.quote(saved or 'FILE')}")
+        save = shlex.join(made.sections[0].plan.request.command())
+        requiring.tell(error, saved, again, save)
         if isinstance(error, StoppedError):
             # The error itself says what stays.
             session.done = ""

@@ -34,8 +34,8 @@ _TRIED: Final = 10
 _BEGUN: Final = 30
 # Workers look for approvals in the ledger, where enqueueing puts them.
 _APPROVE: Final = (
-    "\nHave it approved (reconcile approve FILE), give it to the workers again, with the new "
-    "approvals\n(reconcile fleet enqueue FILE), and only then resume it."
+    "\nNew approvals (reconcile approve FILE) reach the workers when it is enqueued again\n"
+    "(reconcile fleet enqueue FILE); only then resume it."
 )
 
 

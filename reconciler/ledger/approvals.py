@@ -81,6 +81,13 @@ def _demand(settings: Mapping[str, str]) -> Demand | None:
     if not_author not in ("true", "false"):
         raise _nonsense("approvals_not_author", not_author, "true or false")
     signers = settings.get("allowed_signers", "")
+    if not signers.strip():
+        raise NotApprovedError(
+            f"the ledger demands approvals (its setting approvals is {number!r}), and its setting "
+            "allowed_signers, which says whose count, is missing; nothing was written",
+            hint="An administrator of the database puts the text of a file of OpenSSH's allowed "
+            "signers there, as a row of the table reconcile.setting; or sets approvals to 0.",
+        )
     return Demand(signers, max(int(number), 1), not_author == "true", _BY)
 
 

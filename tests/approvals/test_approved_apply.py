@@ -89,7 +89,10 @@ def test_what_the_ledger_demands_binds_everybody(
             attempt()
         variants.add()
     assert main(["apply", made.template.agent_id, *words, "-auto-approve"]) == Exit.NOT_AUTHORISED
-    assert "make it with --out FILE" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    first = said.index("0. Save a plan, which can be approved: reconcile plan ")
+    assert first < said.index(" --out FILE\n") < said.index("1. Have it approved by one of eve@")
+    assert "2. Then apply it: reconcile apply FILE\n" in said
     variants.add()
     assert nothing_done(shared_world, made)
     given = [people.approve(made, "eve")]
@@ -121,7 +124,7 @@ def test_settings_of_the_ledger(
     with pytest.raises(NotApprovedError, match="made the plan"):
         shared_world.apply(made, approvals=[ana])
     demanding(approvals="1")
-    refused("not allowed for that name")
+    refused("its setting allowed_signers, which says whose count, is missing")
     assert nothing_done(shared_world, made)
     demanding(approvals="0")
     assert shared_world.apply(made).status == "applied"

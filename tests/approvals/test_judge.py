@@ -247,6 +247,10 @@ def test_the_refusal_names_whom_to_ask(people: People) -> None:
         counted(people.demand("ana", "bob", "eve", number=2), people.approve(PLAN, "eve"))
     assert f"{mail('eve')}: approved, until 20" in caught.value.message
     assert f"by one of {mail('ana')}, {mail('bob')}: " in caught.value.hint
+    with pytest.raises(NotApprovedError) as caught:
+        counted(people.demand("ana", "bob", "eve", number=2, not_author=True))
+    # Ana made the plan.
+    assert f"by 2 of {mail('bob')}, {mail('eve')}, who did not make" in caught.value.hint
 
 
 def test_without_ssh_keygen_that_is_what_is_said(

@@ -60,7 +60,9 @@ def test_each_wave_asks_again(demanding: Queued, people: People) -> None:
     at = next(n for n, line in enumerate(told) if line.startswith("Stopped: the plan needs"))
     assert "\\n" not in "".join(told)
     assert told[at + 1].startswith("  eve@acme.test: ")
-    assert any(line.startswith("  (reconcile fleet enqueue FILE), and only then") for line in told)
+    assert any(
+        line.startswith("  (reconcile fleet enqueue FILE); only then resume") for line in told
+    )
     assert told[-1].startswith("Go on with: reconcile fleet resume")
     with pytest.raises(NotApprovedError):
         fleet.enqueue()
