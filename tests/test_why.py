@@ -265,6 +265,10 @@ def test_a_row_that_nobody_knows(vocabulary: Vocabulary) -> None:
     assert "begins with $" in caught.value.hint
     with pytest.raises(NotFoundError, match="nobody knows"):
         ask(vocabulary, "entity_type.a/b")
+    nowhere = vocabulary.world.organization()
+    with pytest.raises(NotFoundError, match="no template is installed there"):
+        ask(vocabulary, target=nowhere)
+    assert ask(vocabulary, target=nowhere, template=vocabulary.agent).rule.rule == "create"
     with pytest.raises(NotFoundError, match="no kind 'entity_typ'") as caught:
         ask(vocabulary, "entity_typ.account")
     assert "entity_type" in caught.value.hint

@@ -48,9 +48,17 @@ def whole(looking: Look, kind: Kind, address: Address) -> bool:
 
 
 def nearest(
-    looking: Look, kind: Kind, address: Address, target: Organization, known: Iterable[Address]
+    looking: Look,
+    kind: Kind,
+    address: Address,
+    target: Organization,
+    known: Iterable[Address],
+    template: str = "the template has no such row",
 ) -> NotFoundError:
-    """Nobody knows a row of this name: say so, and which ones there are."""
+    """Nobody knows a row of this name: say so, and which ones there are.
+
+    `template` is what there is to say of the template.
+    """
     everything = {
         *known,
         *traces.placed(looking.connection, target.id, kind.name),
@@ -65,7 +73,7 @@ def nearest(
         hint += f"\nRows whose {excluded[0].column} begins with {excluded[0].prefix} are no row of "
         hint += "a template's: each organisation has its own."
     return NotFoundError(
-        f"nobody knows a row {address} in {target.slug}: it is not there, the template has no such "
-        "row, and the ledger knows none",
+        f"nobody knows a row {address} in {target.slug}: it is not there, {template}, and the "
+        "ledger knows none",
         hint=hint,
     )

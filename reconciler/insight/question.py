@@ -77,7 +77,12 @@ class _Question:
         (placement, *_), row = placements, bare[self.address]
         if row.situation == "absent" and not (placement or facts.wanted or touches.told):
             known = [one.address for one in rows if one.address.kind == self.kind.name]
-            raise nearest(self.looking, self.kind, self.address, self.target, known)
+            said = []
+            if template is None:
+                said = ["no template is installed there (--template TEMPLATE asks about one)"]
+            elif unplanned:
+                said = [f"what the template has is not looked at ({unplanned})"]
+            raise nearest(self.looking, self.kind, self.address, self.target, known, *said)
         if tag and tag[1] != self.address and facts.state.ledger is None:
             # What belongs to a row of the template's is the template's if it was placed.
             tag = None
