@@ -54,7 +54,14 @@ class SchemaMismatchError(ReconcilerError):
 
 
 class NotInitialisedError(ReconcilerError):
-    """The tracking columns or the ledger are missing, or are of another version."""
+    """The tracking columns or the ledger are missing, or are of another version.
+
+    database  which database that is, where the ledger is missing, or else None
+    """
+
+    def __init__(self, message: str, *, hint: str, database: Any = None) -> None:
+        super().__init__(message, hint=hint)
+        self.database = database
 
 
 class DatabaseError(ReconcilerError):

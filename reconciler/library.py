@@ -6,12 +6,12 @@ Every call takes a connection string or an idle psycopg connection, and raises e
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from reconciler import kinds as kind_files
-from reconciler.applier.refusals import again
 from reconciler.approvals import Approvals, Demand
 from reconciler.database.asking import run
 from reconciler.database.connection import Database, session, transaction
@@ -213,7 +213,7 @@ def _in_the_way(made: Plan) -> ConflictsError:
     ]
     return ConflictsError(
         "\n".join(lines),
-        hint=f"Each way out is shown by: {again(made)}",
+        hint=f"Each way out is shown by: {shlex.join(made.request.command())}",
         conflicts=made.conflicts,
     )
 

@@ -25,7 +25,13 @@ def test_another_database_without_the_plan_s_organisations(
 ) -> None:
     plan = world.plan(world.organization())
     for elsewhere in copied(server, seeded):
-        with pytest.raises(PlanFileError, match="was made for the database"):
+        with pytest.raises(PlanFileError, match="was made for the database") as caught:
+            elsewhere.apply(plan, **pace)
+        assert caught.value.hint.endswith(" --out FILE")
+        elsewhere.sql("DROP SCHEMA reconcile CASCADE")
+        with pytest.raises(
+            PlanFileError, match=r"was made for the database .*, which has no ledger"
+        ):
             elsewhere.apply(plan, **pace)
 
 

@@ -105,7 +105,7 @@ def undone(connection: Connection, plan: Plan, kinds: Kinds) -> None:
     if wrong := list(beyond(plan, planfile.loads(text), named)):
         raise InvalidPlanError(
             "the plan undoes what was never done:\n  " + "\n  ".join(wrong[:20]),
-            hint=f"Make a new plan: reconcile plan --undo {number}",
+            hint=f"Make a new plan: reconcile plan --undo {number} --out FILE",
         )
 
 

@@ -9,7 +9,7 @@ from reconciler.applier.approved import approving
 from reconciler.applier.ids import Drawing
 from reconciler.applier.judged import guarded, holding, never_by_itself
 from reconciler.applier.proof import Proof
-from reconciler.applier.refusals import different_database, gone_targets
+from reconciler.applier.refusals import gone_targets, refuse_elsewhere
 from reconciler.applier.turn import taking_turns
 from reconciler.applier.writing import Writing, counted
 from reconciler.approvals import NONE
@@ -64,8 +64,7 @@ class Attempt:
         fenced = first.ask(fence.asking(self.kinds))
         tell("locking", rows=len(self.targets))
         first.send(self.connection)
-        if (here := database()) != whole.database:
-            raise different_database(whole, here)
+        refuse_elsewhere(whole, database)
         counting()
         entered = turn()
         undone: tuple[Undone, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.applier import allowed, fence
 from reconciler.applier.approved import approving
-from reconciler.applier.refusals import different_database
+from reconciler.applier.refusals import refuse_elsewhere
 from reconciler.approvals import Approvals
 from reconciler.database.asking import Batch
 from reconciler.database.connection import Connection, transaction
@@ -18,9 +18,7 @@ def in_its_database(connection: Connection, plan: Plan) -> None:
     """Set up the transaction's session; raises PlanFileError where the plan is of another database,
     or what `open_ledger` raises.
     """
-    here = open_ledger(connection)
-    if here != plan.database:
-        raise different_database(plan, here)
+    refuse_elsewhere(plan, lambda: open_ledger(connection))
 
 
 def beforehand(connection: Connection, plan: Plan, kinds: Kinds, approvals: Approvals) -> None:

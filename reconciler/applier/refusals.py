@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from reconciler.database.fit import Shapes
 from reconciler.differ.check import check
 from reconciler.errors import (
     ConflictsError,
     NotAppliedError,
+    NotInitialisedError,
     OutcomeUnknownError,
     PlanFileError,
     SchemaMismatchError,
@@ -27,12 +28,25 @@ _SHOWN = 20
 _APPLY = "reconcile apply FILE"
 
 
-def different_database(plan: Plan, here: DatabaseIdentity) -> PlanFileError:
-    """The plan was made for another database."""
+def refuse_elsewhere(plan: Plan, database: Callable[[], DatabaseIdentity]) -> None:
+    """Raise PlanFileError where the plan was made for another database than this one: that says
+    more than that the ledger is missing, too. Raises what asking for this database raises.
+    """
+    try:
+        here = database()
+    except NotInitialisedError as error:
+        if error.database in (None, plan.database):
+            raise
+        raise _elsewhere(plan, error.database, ", which has no ledger") from error
+    if here != plan.database:
+        raise _elsewhere(plan, here)
+
+
+def _elsewhere(plan: Plan, here: DatabaseIdentity, besides: str = "") -> PlanFileError:
     return PlanFileError(
         f"the plan was made for the database {plan.database.name} (system "
         f"{plan.database.system_identifier}), and this is {here.name} (system "
-        f"{here.system_identifier}); nothing was written",
+        f"{here.system_identifier}){besides}; nothing was written",
         hint=f"1. Apply it where it was made: check {plan.request.databases or '--database-url'}.\n"
         f"2. Or make a plan for this database: {again(plan)}",
     )
@@ -192,5 +206,5 @@ def refuse_unfit(plan: Plan, kinds: Kinds) -> None:
 
 
 def again(plan: Plan) -> str:
-    """The command that makes this plan again."""
-    return shlex.join(plan.request.command())
+    """The command that makes this plan again, as a file that can be read and applied."""
+    return shlex.join([*plan.request.command(), "--out", "FILE"])

@@ -112,6 +112,7 @@ def identifying(batch: Batch) -> Callable[[], DatabaseIdentity]:
                 "the ledger (schema reconcile) is missing",
                 hint="Run `reconcile init`, or `reconcile init --print` and have the script "
                 "applied.",
+                database=DatabaseIdentity(system_identifier=system_identifier, name=name),
             )
         version = versions()
         found = int(version[0][0]) if version else 0

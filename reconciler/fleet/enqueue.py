@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler import library
 from reconciler.applier.approved import approving
-from reconciler.applier.refusals import different_database, refuse_unfit
+from reconciler.applier.refusals import refuse_elsewhere, refuse_unfit
 from reconciler.approvals import Approvals, Demand
 from reconciler.database.asking import Batch, run
 from reconciler.database.connection import Connection, Database, session, transaction
@@ -61,10 +61,8 @@ def enqueue(
     with _inside(database) as connection:
         # What looking sets up, is not left behind in the caller's transaction.
         with connection.transaction(force_rollback=True):
-            here = open_ledger(connection)
+            refuse_elsewhere(plan, lambda: open_ledger(connection))
             install.opened(connection)
-        if here != plan.database:
-            raise different_database(plan, here)
         if plan.empty:
             return Deferred(what="nothing_to_do", plan_id=plan.plan_id)
         _approve(connection, plan, Approvals(tuple(approvals), require))
