@@ -178,6 +178,8 @@ def schema() -> dict[str, Any]:
 
 def content(text: str) -> Mapping[str, Any]:
     """The JSON of a plan file of any format, with its numbers as they were written."""
+    if not text.strip():
+        raise PlanFileError("empty, so there is no plan in it", hint=_REPLAN)
     try:
         found = parse(text)
     except json.JSONDecodeError as error:

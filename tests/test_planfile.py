@@ -64,7 +64,7 @@ def test_nesting_that_a_file_cannot_hold_is_said() -> None:
 @pytest.mark.shows("a plan file that was cut off", "refused, and said so")
 @pytest.mark.parametrize("length", [0, 1, 300, 2000, -2])
 def test_a_file_that_was_cut_off_says_so(length: int) -> None:
-    with pytest.raises(PlanFileError, match="cut off in the middle"):
+    with pytest.raises(PlanFileError, match="cut off in the middle" if length else "^empty, so"):
         planfile.loads(planfile.dumps(everything()).rstrip()[:length])
 
 

@@ -87,6 +87,8 @@ def test_conditions(standing: Fleet, condition: str, fit: bool) -> None:
         ("slug = 'x'; DROP TABLE agents", "without a semicolon"),
         ("slug = $1", "not use '$1'"),
         ("slug =", "is not a SQL condition"),
+        ("slug LIKE 'a%'", "is not a condition that is known: it may only compare its own columns"),
+        ("id = 'x' AND slug LIKE 'a%'", 'IN or IS, joined by AND, OR and NOT, not use "slug LIKE'),
         ("TRUE", "is not a condition"),
         ("", "is not a SQL condition"),
         ("(" * 5000 + "slug = 'x'" + ")" * 5000, "nested too deeply"),

@@ -22,6 +22,10 @@ _CONDITIONS: Final = (
     exp.LT,
     exp.LTE,
 )
+_KNOWN: Final = (
+    "may only compare its own columns with constants, by =, <>, <, <=, >, >=, IN or IS, joined by "
+    "AND, OR and NOT"
+)
 # What is longer takes seconds to parse, and no person reads it.
 _LONGEST: Final = 50_000
 # Comparisons of columns with constants, and nothing else: no function, no subquery, no cast.
@@ -53,14 +57,12 @@ def parse_predicate(text: str) -> exp.Expr:
     if ended:
         raise ValueError("is one condition, without a semicolon")
     if not isinstance(tree, _CONDITIONS):
-        raise ValueError(f"is not a condition on columns: {text!r}")
+        raise ValueError(f"is not a condition that is known: it {_KNOWN}, and this is {text!r}")
     for node in tree.walk():
         # A comment would be sent, too, and PostgreSQL nests what begins inside one.
         node.pop_comments()
         if not isinstance(node, _ALLOWED):
-            raise ValueError(
-                f"may only compare its own columns with constants, not use {node.sql('postgres')!r}"
-            )
+            raise ValueError(f"{_KNOWN}, not use {node.sql('postgres')!r}")
         if isinstance(node, exp.Column) and node.table:
             raise ValueError(f"may not name another table: {node.sql('postgres')!r}")
         if isinstance(node, exp.Literal) and node.args.get("is_bytes"):
