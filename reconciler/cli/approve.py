@@ -35,7 +35,7 @@ from reconciler.errors import Exit
     show_default=True,
     callback=options.duration,
     metavar="TIME",
-    help="For how long it counts.",
+    help=f"For how long it counts, {options.TIME}; a year at most.",
 )
 @options.option("json", "as_json", is_flag=True, help="The approval as JSON.")
 @options.debug

@@ -121,8 +121,8 @@ def enqueue(
     show_default=True,
     callback=options.duration,
     metavar="TIME",
-    help="After this time a worker that says nothing is taken for dead, and others do its jobs; "
-    "the same for all workers.",
+    help=f"After this time ({options.TIME}) a worker that says nothing is taken for dead, "
+    "and others do its jobs; the same for all workers.",
 )
 @options.option("json", "as_json", is_flag=True, help="What it does, as events on stderr.")
 @options.kinds

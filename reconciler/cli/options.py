@@ -99,12 +99,14 @@ asking = option(
 )
 
 
+# What a time looks like, for the help of options that take one.
+TIME: Final = "as 500ms, 10s, 2min, 24h or 7d"
+
+
 def duration(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """A time as PostgreSQL's settings have it; click's signature."""
     if not re.fullmatch(r"[0-9]+ ?(ms|s|min|h|d)", value):
-        raise click.BadParameter(
-            f"{value!r} is no time: write 500ms, 10s or 2min.", context, parameter
-        )
+        raise click.BadParameter(f"{value!r} is no time: write it {TIME}.", context, parameter)
     return value
 
 
@@ -114,7 +116,7 @@ lock_timeout = option(
     show_default=True,
     callback=duration,
     metavar="TIME",
-    help="How long to wait for another writer.",
+    help=f"How long to wait for another writer, {TIME}.",
 )
 
 

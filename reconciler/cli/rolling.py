@@ -60,7 +60,7 @@ _OPTIONS: Final = (
         default="0s",
         callback=options.duration,
         metavar="TIME",
-        help="How long to wait between two waves.",
+        help=f"How long to wait between two waves, {options.TIME}.",
     ),
 )
 NAMES: Final = ("wave", "canary", "max_failures", "pause")
