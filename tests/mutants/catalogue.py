@@ -92,9 +92,9 @@ PRECONDITIONS = (
     ),
     Mutant(
         "a plan for another database is applied",
-        "applier/attempt.py",
-        "if (here := database()) != whole.database:",
-        "if (here := database()) is None:",
+        "applier/refusals.py",
+        "if here != plan.database:",
+        "if here is None:",
         "test_apply.py::test_a_plan_for_another_database_is_refused",
     ),
 )
