@@ -59,9 +59,9 @@ def apply(
             status="nothing_to_do", plan_id=reviewed or plan.plan_id, targets=verdicts(plan, {})
         )
     for attempt in range(1, RETRIES + 1):
-        work = Attempt(connection, plan, kinds, lock_timeout, attempt)
-        work.reviewed = reviewed or plan.plan_id
-        work.approvals = approvals
+        work = Attempt(
+            connection, plan, kinds, lock_timeout, attempt, reviewed or plan.plan_id, approvals
+        )
         try:
             with transaction(connection, read_only=False):
                 work.done = work.outcome()

@@ -12,13 +12,14 @@ from reconciler.applier.proof import Proof
 from reconciler.applier.refusals import gone_targets, refuse_elsewhere
 from reconciler.applier.turn import taking_turns
 from reconciler.applier.writing import Writing, counted
-from reconciler.approvals import NONE
+from reconciler.approvals import Approvals
 from reconciler.database.asking import Batch, ask
 from reconciler.database.connection import Connection
 from reconciler.database.opening import Opening, identifying
 from reconciler.errors import StalePlanError
 from reconciler.kinds import Kinds
-from reconciler.ledger import approvals, history, record
+from reconciler.ledger import approvals as told
+from reconciler.ledger import history, record
 from reconciler.model.approval import Approval, Approved
 from reconciler.model.change import Create
 from reconciler.model.outcome import Outcome, Undone, Verdict, Wave, already, verdicts
@@ -35,15 +36,22 @@ class Attempt:
     """One attempt at an apply, inside its transaction; `attempt` is its number, from 1."""
 
     def __init__(
-        self, connection: Connection, plan: Plan, kinds: Kinds, lock_timeout: str, attempt: int
+        self,
+        connection: Connection,
+        plan: Plan,
+        kinds: Kinds,
+        lock_timeout: str,
+        attempt: int,
+        reviewed: str,
+        approvals: Approvals,
     ) -> None:
         self.attempt = attempt
         self.connection = connection
         self.plan = plan
         self.kinds = kinds
         self.lock_timeout = lock_timeout
-        self.reviewed = plan.plan_id
-        self.approvals = NONE
+        self.reviewed = reviewed
+        self.approvals = approvals
         self.approved: Mapping[Approval, Approved] = {}
         self.targets = list(plan.organizations)
         self.transaction_id: str | None = None
@@ -86,10 +94,10 @@ class Attempt:
         moved, drawing = self._verify(script, opening)
         counts = counted(plan)
         part_of = None if plan.plan_id == self.reviewed else self.reviewed
-        told = record.revision(plan, counts, part_of)
+        revision = record.revision(plan, counts, part_of)
         writing = Writing(self.connection, script, self.scope, self.proof, self.fence)
         number, self.transaction_id = writing.write(
-            told, drawing, approvals.recording(self.reviewed, self.approved)
+            revision, drawing, told.recording(self.reviewed, self.approved)
         )
         known: dict[Verdict, Iterable[str]] = {
             "already_applied": whole.changed,

@@ -20,7 +20,7 @@ from reconciler.errors import FenceError
 from reconciler.kinds import Kinds
 from reconciler.model.fence import OPEN, POLICIES, ROLE, ROLE_SETTING, SETTING, TARGETS
 from reconciler.sql.fence import fenced, fixed, pointed_at
-from reconciler.sql.rights import LEDGER
+from reconciler.sql.guard import LEDGER
 from reconciler.sql.tree import Statement
 
 _SETTING: Final = Fixed(

@@ -16,7 +16,8 @@ from reconciler.model.fence import OPEN, ROLE, ROLE_SETTING
 from reconciler.model.table import Table
 from reconciler.sql.fence import Fencing, down, fenced, up
 from reconciler.sql.grants import Grantee, Part, Way, script
-from reconciler.sql.rights import LEDGER, PLATFORM, rights
+from reconciler.sql.guard import LEDGER
+from reconciler.sql.rights import PLATFORM, rights
 
 # What PostgreSQL cuts off a name.
 _LONGEST: Final = 63

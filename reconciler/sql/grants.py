@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from reconciler.sql.rights import LEDGER, LEDGER_WRITES, Rights
+from reconciler.sql.guard import LEDGER
+from reconciler.sql.rights import LEDGER_WRITES, Rights
 
 Part = Literal["reader", "applier"]
 Way = Literal["up", "down"]

@@ -28,8 +28,9 @@ from reconciler.sql.tree import (
     is_true,
     locked,
     table,
+    updated,
 )
-from reconciler.sql.write import Writer, updated
+from reconciler.sql.write import Writer
 
 
 def links(writer: Writer, changes: Contents) -> Iterator[Statement]:
@@ -114,7 +115,9 @@ def _set(writer: Writer, changes: Contents, reference: Column, *, up: bool) -> S
     flag = [(str(reference.flag), exp.true() if up else exp.false())]
     return Statement(
         f"{'mark' if up else 'unmark'} {changes.kind.name}.{reference.name}",
-        as_cte(updated(child, flag, places, conditions), contents),
+        as_cte(
+            updated(table(child.db_schema, child.table, "t"), flag, places, conditions), contents
+        ),
         asked.taken(),
         changes.rows,
         _flagged(writer, changes, reference, up=up),

@@ -19,10 +19,9 @@ from reconciler.sql.source import Sources
 from reconciler.sql.tree import (
     Parameters,
     Statement,
-    all_of,
     any_of,
+    array,
     as_text,
-    cast_to,
     column,
     equal,
     in_list,
@@ -30,8 +29,8 @@ from reconciler.sql.tree import (
     is_ours,
     is_true,
     left,
-    name,
     table,
+    updated,
 )
 from reconciler.sql.write import Writer
 
@@ -120,35 +119,21 @@ def rename_placements(moves: Contents) -> Statement:
     rest = exp.Bracket(
         this=key.copy(), expressions=[exp.Slice(this=exp.Literal.number(len(names) + 1))]
     )
-    was = _array([column("c", text) for text in names])
-    becomes = exp.DPipe(this=_array([column("c", text) for text in new]), expression=rest)
-    tree = old.placed(asked)
-    source = tree.args["from_"].this
-    source.set("joins", tree.args.get("joins"))
-    update = exp.Update(
-        this=table("reconcile", "placement", "l"),
-        expressions=[exp.EQ(this=exp.Column(this=name("key")), expression=becomes)],
-        from_=exp.From(this=source),
-        where=exp.Where(
-            this=all_of(
-                (
-                    equal(column("l", "organization_id"), column("p", "organization_id")),
-                    in_list(
-                        column("l", "kind"),
-                        asked.add([one.name for one in _family(moves.sources, kind)], "text[]"),
-                    ),
-                    equal(beginning, was),
-                )
-            )
+    was = array([column("c", text) for text in names])
+    becomes = exp.DPipe(this=array([column("c", text) for text in new]), expression=rest)
+    there = (
+        equal(column("l", "organization_id"), column("p", "organization_id")),
+        in_list(
+            column("l", "kind"),
+            asked.add([one.name for one in _family(moves.sources, kind)], "text[]"),
         ),
+        equal(beginning, was),
     )
+    placement = table("reconcile", "placement", "l")
+    update = updated(placement, [("key", becomes)], old.placed(asked), there)
     return Statement(
         f"rename what the ledger knows of {kind.name}", as_cte(update, contents), asked.taken()
     )
-
-
-def _array(values: list[exp.Column]) -> exp.Expr:
-    return cast_to(exp.Array(expressions=list(values)), "text[]")
 
 
 def _family(sources: Sources, kind: Kind) -> Iterator[Kind]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from sqlglot import exp
@@ -21,14 +21,15 @@ from reconciler.sql.source import Sources
 from reconciler.sql.tree import (
     Parameters,
     Statement,
-    all_of,
     array,
     as_text,
+    assigned,
     cast_to,
     column,
     equal,
     name,
     table,
+    updated,
 )
 
 _KEY = ("organization_id", "kind", "key")
@@ -110,7 +111,7 @@ class Ledger:
             else exp.OnConflict(
                 conflict_keys=[name(text) for text in _KEY],
                 action=exp.var("DO UPDATE"),
-                expressions=_set({text: column("excluded", text) for text in told}),
+                expressions=assigned((text, column("excluded", text)) for text in told),
             ),
         )
         return Statement(
@@ -128,15 +129,9 @@ class Ledger:
             equal(column("l", "kind"), asked.add(kind.name, "text")),
             equal(column("l", "key"), array(keys)),
         )
-        tree = changes.placed(asked)
-        source = tree.args["from_"].this
-        source.set("joins", tree.args.get("joins"))
-        update = exp.Update(
-            this=table("reconcile", "placement", "l"),
-            expressions=_set(self._values(asked)),
-            from_=exp.From(this=source),
-            where=exp.Where(this=all_of(there)),
-        )
+        placement = table("reconcile", "placement", "l")
+        told = self._values(asked).items()
+        update = updated(placement, told, changes.placed(asked), there)
         return Statement(
             f"remember changed {kind.name}", as_cte(update, contents), asked.taken(), changes.rows
         )
@@ -169,12 +164,6 @@ class Ledger:
 def known(change: AnyChange) -> bool:
     """Whether the ledger has the very row at its address, as far as the plan saw."""
     return not isinstance(change, Create | Move) and change.was == "placed"
-
-
-def _set(values: Mapping[str, exp.Expr]) -> list[exp.EQ]:
-    return [
-        exp.EQ(this=exp.Column(this=name(text)), expression=value) for text, value in values.items()
-    ]
 
 
 def revised_by(plan_id: str, asked: Parameters) -> exp.Expr:

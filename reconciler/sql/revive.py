@@ -35,8 +35,9 @@ from reconciler.sql.tree import (
     locked,
     not_null,
     table,
+    updated,
 )
-from reconciler.sql.write import Writer, updated
+from reconciler.sql.write import Writer
 
 
 def lock_retired(restores: Contents) -> Statement:
@@ -128,7 +129,9 @@ def revive(writer: Writer, restores: Contents) -> Statement:
     conditions.append(_identity(restores))
     return Statement(
         f"restore {kind.name}",
-        as_cte(updated(kind, assigned, tree, conditions), contents),
+        as_cte(
+            updated(table(kind.db_schema, kind.table, "t"), assigned, tree, conditions), contents
+        ),
         asked.taken(),
         restores.rows,
         written(restores),

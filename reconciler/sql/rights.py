@@ -19,7 +19,6 @@ PLATFORM: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("public", "user"): ("id", "email"),
     ("public", "agents"): ("id", "organization_id", "template_agent_id", "name"),
 }
-LEDGER: Final = "reconcile"
 # The ledger's tables that an apply writes to, and how; it never deletes.
 LEDGER_WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "approval": ("INSERT",),

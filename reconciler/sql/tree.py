@@ -204,6 +204,28 @@ def array(values: Sequence[exp.Expr]) -> exp.Expr:
     return cast_to(exp.Array(expressions=list(values)), "text[]")
 
 
+def assigned(values: Iterable[tuple[str, exp.Expr]]) -> list[exp.EQ]:
+    """`column = value, ...`, of an UPDATE."""
+    return [exp.EQ(this=exp.Column(this=name(text)), expression=value) for text, value in values]
+
+
+def updated(
+    rows: exp.Table,
+    values: Iterable[tuple[str, exp.Expr]],
+    tree: exp.Select,
+    conditions: Iterable[exp.Expr],
+) -> exp.Update:
+    """UPDATE of the rows of a table that fit what a SELECT reads from."""
+    source = tree.args["from_"].this
+    source.set("joins", tree.args.get("joins"))
+    return exp.Update(
+        this=rows,
+        expressions=assigned(values),
+        from_=exp.From(this=source),
+        where=exp.Where(this=all_of(conditions)),
+    )
+
+
 def item(values: exp.Expr, place: int) -> exp.Expr:
     """An item of an array, counted from 0."""
     return exp.Bracket(this=values, expressions=[exp.Literal.number(place)])

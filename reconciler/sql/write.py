@@ -9,7 +9,7 @@ One statement a kind and step, whatever the number of rows and targets:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -44,6 +44,7 @@ from reconciler.sql.tree import (
     name,
     not_null,
     table,
+    updated,
 )
 
 
@@ -214,7 +215,10 @@ class Writer:
         tree, located = self.resolver.located(changes.kind, tree)
         resolved = tree.args.get("where")
         return updated(
-            changes.kind, assigned, tree, [*located, *([resolved.this] if resolved else [])]
+            table(changes.kind.db_schema, changes.kind.table, "t"),
+            assigned,
+            tree,
+            [*located, *([resolved.this] if resolved else [])],
         )
 
     def stamps(self, kind: Kind, asked: Parameters) -> list[tuple[str, exp.Expr]]:
@@ -227,25 +231,6 @@ class Writer:
         """The value of a column that says who or when."""
         value = call("now") if stamp.value == "now" else asked.add(self.user, "text")
         return self.resolver.typed(kind, stamp.column, value)
-
-
-def updated(
-    kind: Kind,
-    assigned: Iterable[tuple[str, exp.Expr]],
-    tree: exp.Select,
-    conditions: Iterable[exp.Expr],
-) -> exp.Update:
-    """UPDATE of the rows `t` of a kind that fit what a SELECT reads from."""
-    source = tree.args["from_"].this
-    source.set("joins", tree.args.get("joins"))
-    return exp.Update(
-        this=table(kind.db_schema, kind.table, "t"),
-        expressions=[
-            exp.EQ(this=exp.Column(this=name(text)), expression=value) for text, value in assigned
-        ],
-        from_=exp.From(this=source),
-        where=exp.Where(this=all_of(conditions)),
-    )
 
 
 def _changes_hands(change: AnyChange) -> bool:
