@@ -50,6 +50,29 @@ def test_a_released_row_is_the_tenants_and_stays_so(settlers: Settlers, address:
     assert settlers.row(address) == mine
 
 
+@pytest.mark.parametrize("asked", [{"release": [CLASSIFIER]}, {"prune": True}])
+def test_what_stands_twice_is_not_known_well_enough_to_leave(
+    settlers: Settlers, asked: dict[str, Any]
+) -> None:
+    settlers.live("kill", "template", "classifier", "c1", "retire")
+    settlers.world.insert(
+        "event_classifiers",
+        slug="c1",
+        name="Own",
+        attribute_key="own",
+        organization_id=settlers.acme,
+        created_by="user_ana",
+    )
+    settled(settlers.plan())
+    plan = settlers.plan(**asked)
+    assert in_the_way(plan) == {("ambiguous", CLASSIFIER)}
+    assert CLASSIFIER not in {address for _, address in said(plan)}
+    # Where it stands once, it can leave.
+    both = settlers.plan(settlers.acme, settlers.bob, **asked)
+    assert {one.target for one in both.conflicts} == {settlers.acme}
+    assert [one.targets for one in both.changes] == [(settlers.bob,)]
+
+
 def test_a_released_row_that_the_tenant_deleted_is_not_placed_again(settlers: Settlers) -> None:
     settlers.do(release=[TYPE, WATCHER])
     settlers.live("kill", "acme", "entity_type", "t1", "delete")

@@ -55,6 +55,7 @@ class Leaving:
 
         What belongs to a row that was given away is nobody's business.
         """
+        self._ambiguous(everything=prune)
         for kind, state in self._held():
             organizations = self._undecided(kind, state)
             parent = parent_of(kind, state.address)
@@ -74,7 +75,7 @@ class Leaving:
 
     def uninstall(self, *, keep_rows: bool) -> None:
         """All rows of ours: retired where nobody misses them, and given away otherwise."""
-        self._doubled()
+        self._ambiguous(everything=True)
         for kind, state in self._held():
             if kind.owner is None and not kind.installs:
                 # What belongs to a row goes, or stays, with it.
@@ -94,6 +95,7 @@ class Leaving:
 
     def release(self) -> None:
         """Only what a person resolved to give away."""
+        self._ambiguous(everything=False)
         for kind, state in self._held():
             self._undecided(kind, state)
 
@@ -106,10 +108,11 @@ class Leaving:
             for state in by_kind[kind.name]:
                 yield kind, state
 
-    def _doubled(self) -> None:
-        """What stands twice is not known well enough to be retired."""
-        for address, organizations in self.doubled.items():
-            self.told.ambiguous(address, organizations)
+    def _ambiguous(self, *, everything: bool) -> None:
+        """What stands twice is not known well enough to leave, be it as a person resolved."""
+        for address in self.doubled.keys() & self.held.keys():
+            if everything or self.told.asked(address, "release"):
+                self.told.ambiguous(address, self.doubled[address] & self.held[address])
 
     def _edited_inside(self, kind: Kind, state: State) -> None:
         """An edit of a part goes with the row that it belongs to, so it is told of that one."""
@@ -123,7 +126,8 @@ class Leaving:
         """The organisations in which nothing is decided yet: a person may have released the row,
         or what it belongs to may be gone.
         """
-        address, organizations = state.address, frozenset(state.organizations)
+        address = state.address
+        organizations = frozenset(state.organizations) - self.doubled[address]
         parent = parent_of(kind, address)
         if kind.owner is not None and self.told.asked(address, "release"):
             used = self.told.used(address, organizations)
@@ -133,7 +137,7 @@ class Leaving:
             organizations -= given
         if kind.owner is None and parent is not None:
             organizations -= self.gone[parent]
-        return organizations - self.doubled[address]
+        return organizations
 
     def _with_parent(
         self, state: State, parent: Address, organizations: frozenset[str]

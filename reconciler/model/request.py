@@ -93,6 +93,11 @@ class Request(Noun):
         """How its targets are chosen."""
         return Selection(**{name: getattr(self, name) for name in Selection.model_fields})
 
+    @property
+    def released(self) -> frozenset[Address]:
+        """The rows that a person resolved to give away."""
+        return frozenset(one.address for one in self.resolutions if one.action == "release")
+
     def command(self) -> list[str]:
         """The words of the command line that asks for this."""
         if self.mode == "undo":

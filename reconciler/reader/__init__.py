@@ -158,6 +158,8 @@ class _Reading:
         seen = (*self._closer(seen, request), *self._look(self._moving(rows, request)))
         taken, named = self._known(rows, seen)
         orphans = [state for state in seen if state.orphan and state.values is not None]
+        if request.prune or request.released:
+            seen = (*seen, *self._doubled(places_of(orphans)))
         return self._snapshot(rows, seen).model_copy(
             update={
                 "ambiguous": ambiguous,
@@ -173,9 +175,7 @@ class _Reading:
         """The live rows of ours, what uses them, and who could have them instead."""
         doubled, held = ask_held(self.connection, self.opening, self.asked, self.about)
         places = places_of(held)
-        known = {state.address for state in held}
-        twice = [state for state in doubled if state.address in known]
-        seen = (*self._look(places, orphan=True), *twice)
+        seen = (*self._look(places, orphan=True), *doubled)
         return self._snapshot((), seen).model_copy(
             update={
                 "uses": self._uses(places),
@@ -215,8 +215,8 @@ class _Reading:
     def _doubled(self, places: Places) -> list[State]:
         """Those of the addresses that stand twice somewhere."""
         wanted = {address for _, address in places}
-        doubled = ask_doubled(self.connection, self.opening, self.asked, self.about, wanted)
-        return [state for state in doubled if state.address in wanted]
+        asked = ask_doubled(self.connection, self.opening, self.asked, self.about, wanted)
+        return [state for state in asked if state.address in wanted]
 
     def _uses(self, places: Places) -> tuple[Use, ...]:
         if not places:
@@ -242,7 +242,7 @@ class _Reading:
             and one.ledger == "retired"
         ]
         lost = {one.address for one in orphans}
-        given = {one.address for one in request.resolutions if one.action == "release"} - lost
+        given = request.released - lost
         known = {id(one) for one in (*orphans, *unlinked)}
         known |= {id(one) for one in seen if one.address in given and one.situation != "ambiguous"}
         places = [
