@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.model.conflict import Conflict
 from reconciler.model.plan import Plan
@@ -23,14 +23,18 @@ def sync(town: Town, who: tuple[str, ...], *, adopting: bool) -> None:
     outcome = town.world.apply(plan)
     assert outcome.status == ("applied" if plan.changes else "nothing_to_do")
     after = Photo.take(town.world, everybody)
-    truth = Truth(
-        before, after, plan, town.template, targets, frozenset(asked.adopt), town.laid_hands_on
-    )
-    wrongs = list(truth.wrongs())
-    assert wrongs == [], wrongs
+    hold(town, Truth(before, after, plan, town.template, targets, frozenset(asked.adopt)))
     again = asked.plan(town, targets)
     assert again.conflicts == (), ("conflicts after an apply", again.conflicts)
     assert again.changes == (), ("changes after an apply", again.changes)
+
+
+def hold(town: Town, applied: Truth) -> None:
+    """Hold an apply against what ever happened in the town, and remember what it took over."""
+    truth = replace(applied, touched=town.laid_hands_on, taken_over=frozenset(town.taken_over))
+    wrongs = list(truth.wrongs())
+    assert wrongs == [], wrongs
+    town.taken_over |= set(truth.now_taken_over())
 
 
 @dataclass

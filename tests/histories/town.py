@@ -80,6 +80,8 @@ class Town:
     log: list[Step] = field(default_factory=list)
     # What a tenant laid hands on: (who, slug of the row at the top).
     touched: set[tuple[str, str]] = field(default_factory=set)
+    # Versions of a tenant's own that were in force when the row was taken over: (table, id).
+    taken_over: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
     def found(cls, world: World) -> Town:

@@ -29,7 +29,8 @@ class Truth:
 
     `adopted` are the addresses that a person took over by name; `touched` the slugs of rows that
     a tenant ever laid hands on, by organisation. Where somebody `moved` on since the plan was
-    made, the targets are not held against the template.
+    made, the targets are not held against the template. `taken_over` are versions of a tenant's
+    own that were in force when the row was taken over: the row goes on from them.
     """
 
     before: Photo
@@ -38,8 +39,9 @@ class Truth:
     template: str
     targets: tuple[str, ...]
     adopted: frozenset[str]
-    touched: frozenset[tuple[str, str]]
+    touched: frozenset[tuple[str, str]] = frozenset()
     moved: bool = False
+    taken_over: frozenset[tuple[str, str]] = frozenset()
 
     def wrongs(self) -> Iterator[str]:
         """Everything that does not hold."""
@@ -74,7 +76,7 @@ class Truth:
             above = photo.address(photo.above(was))
             if not self._named(above, was.organization):
                 yield f"flagged without being named: {above}"
-            if not photo.ours(was) and above not in self.adopted:
+            if not self._follows(was) and above not in self.adopted:
                 way = "up" if now.row["is_current"] else "down"
                 yield f"the tenant's own version's flag went {way}: {was} became {now}"
             return
@@ -89,6 +91,19 @@ class Truth:
                 yield f"{address}: {column} changed"
         if was.table == "watchers":
             yield from self._run(was, now)
+
+    def _follows(self, version: Seen) -> bool:
+        """Whether the row goes on from this version to the template's next."""
+        return self.before.ours(version) or (version.table, version.number) in self.taken_over
+
+    def now_taken_over(self) -> Iterator[tuple[str, str]]:
+        """The versions in force, after it, of what a person took over by name."""
+        for row in self.after.rows.values():
+            versioned = row.table in ("watchers", "entity_types", "event_classifiers")
+            if versioned and row.organization in self.targets:
+                version = self.after.current(row)
+                if version and self.after.address(row) in self.adopted:
+                    yield version.table, version.number
 
     def _run(self, was: Seen, now: Seen) -> Iterator[str]:
         before, after = was.row["next_run_at"], now.row["next_run_at"]
@@ -180,7 +195,7 @@ class Truth:
         moved = (have and have.number) != (earlier and earlier.number)
         if have and row.table == "watchers" and moved and photo.above(have) is not row:
             yield f"{address}: points at the version of another: {have}"
-        if moved and earlier and not self.before.ours(earlier) and address not in self.adopted:
+        if moved and earlier and not self._follows(earlier) and address not in self.adopted:
             yield f"{address}: moved from the tenant's own version to {have}"
         said = {
             note.about

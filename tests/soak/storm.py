@@ -14,7 +14,7 @@ from tests.fixtures.shown import depth
 from tests.histories.neighbours import Neighbours
 from tests.histories.photo import Photo
 from tests.histories.steps import PLAIN, SYNC
-from tests.histories.sync import resolved, sync
+from tests.histories.sync import hold, resolved, sync
 from tests.histories.truth import Truth
 from tests.histories.undoing import there_and_back
 from tests.soak.faults import PATIENCE, Strike, struck
@@ -99,6 +99,5 @@ class Storm(Neighbours):
         if not written:
             assert after.rows == before.rows, "nothing was applied, and rows changed"
             return
-        targets, hands = plan.organizations, self.laid_hands_on
-        truth = Truth(before, after, plan, self.template, targets, adopted, hands, moved)
-        assert list(truth.wrongs()) == []
+        targets = plan.organizations
+        hold(self, Truth(before, after, plan, self.template, targets, adopted, moved=moved))
