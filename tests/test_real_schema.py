@@ -27,6 +27,7 @@ INSTALLED = [
     "tracking columns on event_classifiers",
     "tracking columns on watchers",
     "tracking columns on view_templates",
+    "template_entity_id on agents, which installing by reference needs",
     "ledger (schema reconcile), version 4",
 ]
 

@@ -25,6 +25,7 @@ _TRACKED: Final = (
 )
 _BUILT_IN: Final = {("public", table) for table in _TRACKED}
 _TRACKING: Final = ("managed_by_template_agent_id", "source_template_org_id")
+_REFERENCE: Final = "template_entity_id"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def script(kinds: Kinds) -> str:
     return (
         "-- What reconcile needs: run it once, as the owner of the tables; it is safe to repeat.\n"
         "BEGIN;\nSET LOCAL search_path = public;\n\n"
-        + "\n".join([_read("tracking"), *([own] if own else []), *_steps(after=0)])
+        + "\n".join(
+            [_read("tracking"), *([own] if own else []), _read("tracking", 2), *_steps(after=0)]
+        )
         + "\nCOMMIT;\n"
     )
 
@@ -77,6 +80,9 @@ def install(connection: Connection, kinds: Kinds) -> list[str]:
         ]
         if done:
             connection.execute(_read("tracking").encode())
+        if _REFERENCE not in tables["agents"]:
+            connection.execute(_read("tracking", 2).encode())
+            done.append(f"{_REFERENCE} on agents, which installing by reference needs")
         for kind, sql in _own(kinds):
             table = inspect(connection, ((kind.db_schema, kind.table),)).get(
                 (kind.db_schema, kind.table)
@@ -134,7 +140,7 @@ def _quoted(text: str) -> str:
 
 
 def _tables(connection: Connection) -> dict[str, set[str]]:
-    question = _Question(_TABLES, ([*_PLATFORM, *_TRACKED], list(_TRACKING)))
+    question = _Question(_TABLES, ([*_PLATFORM, *_TRACKED], [*_TRACKING, _REFERENCE]))
     return {name: set(columns) for name, columns in run(connection, [question])[0]}
 
 
