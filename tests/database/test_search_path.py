@@ -71,9 +71,10 @@ def test_of_several_the_entity_that_names_the_agent_counts(catalogs: Catalogs) -
 
 
 def test_only_catalogs_are_read_where_the_platform_tells_them_apart(catalogs: Catalogs) -> None:
-    catalog, community = catalogs.catalog(), catalogs.catalog()
+    catalog, community, unknown = (catalogs.catalog() for _ in range(3))
     catalogs.uses(catalog)
     catalogs.uses(community)
+    catalogs.uses(unknown)
     catalogs.world.sql("ALTER TABLE organization ADD COLUMN kind text")
     try:
         sql = "UPDATE organization SET kind = %s WHERE id = %s"
