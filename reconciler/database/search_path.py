@@ -19,7 +19,7 @@ from reconciler.model.snapshot import Organization, Template
 # one of that kind.
 IS_CATALOG: Final = (
     "(o.visibility = 'public' AND (to_jsonb(o) -> 'kind' IS NULL "
-    "OR to_jsonb(o) ->> 'kind' = 'public_catalog'))"
+    "OR to_jsonb(o) ->> 'kind' IS NOT DISTINCT FROM 'public_catalog'))"
 )
 
 # The catalogs of the template entities `t` (id, organization_id): `uses` has a line for each, in
