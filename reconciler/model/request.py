@@ -10,6 +10,8 @@ from reconciler.model.note import Action
 from reconciler.model.selection import Selection
 
 Mode = Literal["sync", "destroy", "release", "undo", "refresh"]
+# How an organisation has a vocabulary: rows of its own, or those of public catalogs.
+Way = Literal["copy", "reference"]
 
 
 class Resolution(Noun):
@@ -59,6 +61,8 @@ class Request(Noun):
              refresh  only say what drifted
     targets, targets_from, installed, where, exclude
                how the targets were chosen (see `Selection`); which they are is the plan's to say
+    install    how it is to be installed where it is not yet; None: as a copy
+    convert    how it is to be had from now on, where it is installed
     prune      retire what the template no longer has
     keep_rows  of an uninstall: give all rows to the tenant
     drift      say all that drifted
@@ -80,6 +84,8 @@ class Request(Noun):
     databases: str | None = None
     mode: Mode = "sync"
     revision: int | None = None
+    install: Way | None = None
+    convert: Way | None = None
     prune: bool = False
     keep_rows: bool = False
     drift: bool = False
@@ -107,6 +113,8 @@ class Request(Noun):
         words += self.selection.words()
         words += ["--destroy"] if self.mode == "destroy" else []
         words += ["-refresh-only"] if self.mode == "refresh" else []
+        words += ["--mode", self.install] if self.install else []
+        words += ["--convert", self.convert] if self.convert else []
         words += ["--keep-rows"] if self.keep_rows else []
         words += ["--prune"] if self.prune else []
         words += ["--show-drift"] if self.drift and self.mode != "refresh" else []
@@ -122,7 +130,16 @@ class Request(Noun):
     def meaning(self) -> dict[str, object]:
         """What of it is part of the plan's meaning, beyond the default."""
         found = self.model_dump(
-            include={"mode", "revision", "prune", "keep_rows", "skip_conflicted", "moved"},
+            include={
+                "mode",
+                "revision",
+                "install",
+                "convert",
+                "prune",
+                "keep_rows",
+                "skip_conflicted",
+                "moved",
+            },
             exclude_defaults=True,
         )
         return {
