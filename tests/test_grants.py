@@ -45,10 +45,10 @@ def test_looking_needs_the_reader_only(granted: World, roles: Roles) -> None:
 )
 def test_what_is_not_granted_is_closed(granted: World, roles: Roles, variants: Variants) -> None:
     closed = (
-        "SELECT metadata FROM entities",
+        "SELECT created_by FROM entities",
         "SELECT 1 FROM entity_identities",
         'SELECT image FROM "user"',
-        "SELECT metadata FROM entity_relationships",
+        "SELECT confidence FROM entity_relationships",
         "UPDATE entities SET slug = 'mine'",
         "UPDATE member SET role = 'owner'",
         "UPDATE organization SET visibility = 'public'",

@@ -75,7 +75,8 @@ class Proof:
 
     def __init__(self, kinds: Kinds) -> None:
         self._audits = {(one.db_schema, one.table) for kind in kinds if (one := kind.audit)}
-        self._known = self._audits | {(kind.db_schema, kind.table) for kind in kinds}
+        written = [one for kind in kinds for one in (kind, *kind.followers)]
+        self._known = self._audits | {(kind.db_schema, kind.table) for kind in written}
         self._beside: set[Table] = set()
         self._command = -1
         self._before: Counter[tuple[Table, str]] = Counter()

@@ -31,6 +31,7 @@ def tables_of(kinds: tuple[Kind, ...]) -> tuple[tuple[str, str], ...]:
     """The (schema, name) of every table that a kind speaks of."""
     own = [(kind.db_schema, kind.table) for kind in kinds]
     using = [(one.db_schema, one.table) for kind in kinds for one in kind.dependents]
+    using += [(one.db_schema, one.table) for kind in kinds for one in kind.pointers]
     audits = [(one.db_schema, one.table) for kind in kinds if (one := kind.audit)]
     return tuple(dict.fromkeys((*own, *using, *audits)))
 
@@ -108,8 +109,15 @@ def _beside(kind: Kind, catalog: Catalog) -> Kind:
         for one in kind.dependents
         if (table := catalog.get((one.db_schema, one.table))) and one.column in table.columns
     )
+    following = []
+    for one in kind.pointers:
+        columns = table.columns if (table := catalog.get((one.db_schema, one.table))) else {}
+        if {one.id, one.scope, one.column} <= columns.keys():
+            types = tuple((name, columns[name].type) for name in (one.id, one.scope, one.column))
+            following.append(one.model_copy(update={"types": types}))
     audit = kind.audit if kind.audit and _audit(kind, catalog) else None
-    return kind.model_copy(update={"dependents": there, "audit": audit})
+    beside = {"dependents": there, "pointers": tuple(following), "audit": audit}
+    return kind.model_copy(update=beside)
 
 
 def _audit(kind: Kind, catalog: Catalog) -> Table | None:

@@ -16,10 +16,12 @@ from reconciler.model.catalog import Catalog, Reference
 from reconciler.model.snapshot import Organization, Template
 
 # A row of `o` is a catalog: public and, where the platform tells kinds of organisations apart,
-# one of that kind.
+# one of that kind. Where it has no such column, the name means what stands outside.
 IS_CATALOG: Final = (
-    "(o.visibility = 'public' AND (to_jsonb(o) -> 'kind' IS NULL "
-    "OR to_jsonb(o) ->> 'kind' IS NOT DISTINCT FROM 'public_catalog'))"
+    "(o.visibility = 'public' AND "
+    "(SELECT (SELECT kind FROM public.organization i WHERE i.id = o.id) "
+    "FROM (SELECT 'public_catalog'::text AS kind) AS missing) "
+    "IS NOT DISTINCT FROM 'public_catalog')"
 )
 
 # The catalogs of the template entities `t` (id, organization_id): `uses` has a line for each, in

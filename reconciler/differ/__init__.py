@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.differ.build import Builder
 from reconciler.differ.check import check
+from reconciler.differ.converting import come_back, give_way, go_back
 from reconciler.differ.decide import decide
 from reconciler.differ.drift import drift
 from reconciler.differ.invert import invert
@@ -120,7 +121,9 @@ def _told(
         inverse = invert(undoing.changes, named)
         moves = [change for change in inverse if isinstance(change, Move)]
         told.snapshot, renaming = named_back(snapshot, named, moves)
-        Undoing(told, request.revision, renaming).add(list(renaming.changes(inverse)))
+        changes = list(renaming.changes(inverse))
+        Undoing(told, request.revision, renaming).add(changes)
+        go_back(told, changes)
     elif request.mode == "destroy":
         Leaving(told).uninstall(keep_rows=request.keep_rows)
     elif request.mode == "release":
@@ -161,6 +164,10 @@ def _bring_up_to_date(told: Told, kinds: Kinds, request: Request) -> int:
         builder.add(decision)
     builder.left_out()
     Leaving(told).orphans(reach, prune=request.prune)
+    if request.convert == "reference":
+        give_way(told)
+    elif request.convert == "copy":
+        come_back(told)
     told.changes = list(
         with_predecessors(told.changes, told.notes, Versions(snapshot, reach.kinds))
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.differ.followed import followed
 from reconciler.differ.patch import patched
 from reconciler.differ.taking_part import taking_part
 from reconciler.errors import InvalidPlanError
@@ -86,6 +87,7 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             yield f"{change.address}: rows of this kind are only pointed at"
         yield from _place(kind, change, plan, kinds)
         yield from _wanted(change, plan)
+        yield from followed(kind, change, plan)
         if isinstance(change, Create):
             yield from _created(kind, change, plan, kinds)
         else:
@@ -106,7 +108,8 @@ def _wanted(change: Change, plan: Plan) -> Iterator[str]:
         yield f"{at}: is written, and the plan only takes leave of rows"
     if isinstance(change, Adopt) and not _resolved(at, "take" if change.owner else "adopt", plan):
         yield f"{at}: is taken over, and nobody resolved that"
-    if isinstance(change, Retire) and not (mode == "destroy" or plan.request.prune):
+    leaving = plan.request.prune or plan.request.convert == "reference" or mode == "destroy"
+    if isinstance(change, Retire) and not leaving:
         yield f"{at}: is retired, and nobody asked for that"
     if isinstance(change, Release) and mode != "destroy" and not _resolved(at, "release", plan):
         yield f"{at}: is given away, and nobody resolved that"
@@ -161,7 +164,7 @@ def _rewritten(kind: Kind, change: Rewrite, plan: Plan, kinds: dict[str, Kind]) 
     names = [field.column for field in change.fields]
     if len(set(names)) != len(names):
         yield f"{at}: a column is changed twice"
-    if isinstance(change, Update) and not names:
+    if isinstance(change, Update) and not (names or change.repointed):
         yield f"{at}: is an update without a change"
     undone = plan.request.mode == "undo"
     if change.becomes is not None and not undone:

@@ -21,6 +21,7 @@ from reconciler.model.change import (
     FieldChange,
     Move,
     Release,
+    Repointed,
     Restore,
     Retire,
     Rewrite,
@@ -54,6 +55,7 @@ def _inverse(change: Change, kind: Kind) -> Change:
                 before=before,
                 created=values,
                 becomes=was,
+                repointed=_followed(change),
             )
         case Retire(created=None):
             return Restore(ids=change.ids, **_turned(change))
@@ -64,6 +66,7 @@ def _inverse(change: Change, kind: Kind) -> Change:
                 values=values or {},
                 ids=ids if kind.mint is not None else (),
                 was=change.becomes,
+                repointed=_followed(change),
             )
         case Restore():
             return Retire(ids=change.ids, **_turned(change))
@@ -95,7 +98,16 @@ def _turned(change: Rewrite) -> dict[str, Any]:
         "was": change.becomes,
         "becomes": change.was,
         "bases": {name: value for name, value in change.kept.items() if name in changed},
+        "repointed": _followed(change),
     }
+
+
+def _followed(change: Change) -> tuple[Repointed, ...]:
+    """What followed, going back."""
+    return tuple(
+        one.model_copy(update={"way": "copy" if one.way == "reference" else "reference"})
+        for one in change.repointed
+    )
 
 
 def _back(fields: Iterable[FieldChange]) -> tuple[FieldChange, ...]:
@@ -121,7 +133,10 @@ def beyond(plan: Plan, applied: Plan, kinds: Mapping[str, Kind]) -> Iterator[str
         kind = kinds[change.address.kind]
         actions = {action for address, action in asked if address == change.address}
         if not all(
-            any(_takes_back(change, one, kind, actions) for one in expected[change.address, target])
+            any(
+                _takes_back(change, one, kind, actions) and _follows_back(change, one, target)
+                for one in expected[change.address, target]
+            )
             for target in change.targets
         ):
             yield f"{change.address}: revision {number} did not change it like that"
@@ -151,6 +166,20 @@ def _takes_back(change: Change, inverse: Change, kind: Kind, asked: Collection[s
     compared = {one.name for one in kind.compared if not one.installation}
     known = compared & change.before.keys() & inverse.before.keys()
     return "adopt" in asked or all(change.before[one] == inverse.before[one] for one in known)
+
+
+def _follows_back(change: Change, inverse: Change, target: str) -> bool:
+    """Whether nothing is pointed elsewhere in a target but what followed there."""
+    asked, known = (
+        {
+            one.model_copy(update={"rows": ()}): set(rows)
+            for one in some.repointed
+            for whose, rows in zip(some.targets, one.rows, strict=True)
+            if whose == target and rows
+        }
+        for some in (change, inverse)
+    )
+    return all(rows <= known.get(one, set()) for one, rows in asked.items())
 
 
 def _same_hands(change: Rewrite, inverse: Rewrite) -> bool:

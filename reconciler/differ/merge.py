@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from reconciler.model.address import Address
-from reconciler.model.change import Change
+from reconciler.model.change import Change, Repointed
 from reconciler.model.note import Note
 from reconciler.model.plan import Drift
 
 _Told = TypeVar("_Told", Change, Note, Drift)
 
 # What differs from target to target, and is told for each of them.
-_APART = frozenset({"targets", "ids"})
+_APART = frozenset({"targets", "ids", "repointed"})
 
 
 def merged(told: Iterable[_Told]) -> list[_Told]:
@@ -64,4 +64,24 @@ def _joined(group: list[_Told]) -> _Told:
     ids = [own for one in group for own in getattr(one, "ids", ())]
     if ids:
         update["ids"] = tuple(ids[place] for place in order)
+    if any(getattr(one, "repointed", ()) for one in group):
+        update["repointed"] = _repointed(group, order)
     return group[0].model_copy(update=update)
+
+
+def _repointed(changes: Iterable[Any], order: Sequence[int]) -> tuple[Repointed, ...]:
+    """The rows that follow in each target; none in those of a change that tells of none."""
+    found: dict[Repointed, list[tuple[str, ...]]] = {}
+    told = 0
+    for change in changes:
+        for one in change.repointed:
+            rows = found.setdefault(one.model_copy(update={"rows": ()}), [])
+            rows += [()] * (told - len(rows))
+            rows += one.rows
+        told += len(change.targets)
+    for rows in found.values():
+        rows += [()] * (told - len(rows))
+    return tuple(
+        one.model_copy(update={"rows": tuple(rows[place] for place in order)})
+        for one, rows in found.items()
+    )

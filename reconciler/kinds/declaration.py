@@ -20,6 +20,7 @@ from reconciler.model.kind import (
     NextRun,
     Owner,
     Parent,
+    Pointer,
     Retire,
     Stamp,
 )
@@ -97,6 +98,18 @@ class DependentDeclaration(_Strict):
     db_schema: Annotated[Name, Field(alias="schema")] = "public"
     column: Name
     live: Annotated[str, AfterValidator(_predicate)] | None = None
+
+
+class PointerDeclaration(_Strict):
+    """A table of the tenants' own data whose rows point at this kind's, by this column, and are
+    pointed elsewhere where a tenant has the vocabulary in another way (`--convert`).
+    """
+
+    table: Name
+    db_schema: Annotated[Name, Field(alias="schema")] = "public"
+    id: Name
+    scope: Name
+    column: Name
 
 
 class AuditDeclaration(_Strict):
@@ -193,6 +206,7 @@ class Declaration(_Strict):
     exclude: dict[Name, Annotated[str, AfterValidator(_prefix)]] = Field(default_factory=dict)
     optional: tuple[Name, ...] = ()
     dependents: tuple[DependentDeclaration, ...] = ()
+    pointers: tuple[PointerDeclaration, ...] = ()
     audit: AuditDeclaration | None = None
     columns: dict[Name, ColumnDeclaration] = Field(default_factory=dict)
     stamps: StampsDeclaration = Field(default_factory=StampsDeclaration)
@@ -235,6 +249,7 @@ class Declaration(_Strict):
             ),
             audit=Audit(**self.audit.model_dump()) if self.audit else None,
             dependents=tuple(Dependent(**one.model_dump()) for one in self.dependents),
+            pointers=tuple(Pointer(**one.model_dump()) for one in self.pointers),
             columns=tuple(
                 Column(name=name, optional=name in self.optional, **column.model_dump())
                 for name, column in self.columns.items()

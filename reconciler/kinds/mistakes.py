@@ -56,6 +56,10 @@ def within(given: Mapping[str, Any]) -> list[str]:
             mistakes.append(f"rows that are not mirrored are never written: {', '.join(written)}")
     elif not has & {"owner", "parent", "installs"}:
         mistakes.append("owner is missing: without the tracking columns nobody's row is safe")
+    if "pointers" in has and ("parent" in has or "scope" not in has):
+        mistakes.append(
+            "pointers: only rows that lie in an organisation by themselves are followed"
+        )
     if "history" in has and ("parent" not in has or has & {"owner", "retire"}):
         mistakes.append("a history has a parent, and neither an owner nor a way to be retired")
     if "by_key" in table("parent") and given.get("mirrored") is not False:

@@ -97,7 +97,8 @@ def grants(
             role_behind, there = behind
             opened = frozenset(one for one in on if on[one])
             own = Fencing(role_behind, there, frozenset(on), opened)
-            rows = {(kind.db_schema, kind.table) for kind in fitted}
+            following = [one for kind in fitted for one in kind.followers]
+            rows = {(kind.db_schema, kind.table) for kind in (*fitted, *following)}
             theirs = [one for one in wanted if (one.db_schema, one.name) in rows]
             more = up(own, fitted, found, theirs, role) if fence == "up" else down(own, fitted)
         return script(to, wanted, more)

@@ -45,11 +45,32 @@ class Predecessor(Noun):
     fields: tuple[FieldChange, ...]
 
 
+class Repointed(Noun):
+    """Rows of the targets' own data that point at a row, and point elsewhere from now on.
+
+    way      copy       at the target's own row, where they pointed at the catalog's
+             reference  at the catalog's, where they pointed at the target's own
+    catalog  the id of the catalog's row
+    rows     the ids of those that follow, one list a target of the change
+    """
+
+    table: str
+    column: str
+    way: Literal["copy", "reference"]
+    catalog: str
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def number(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, self.rows))
+
+
 class Create(Noun):
     """A row that the targets do not have yet. `ids` are minted, one a target, or empty.
 
-    `was` is what the ledger said of the address, where a person resolved that what is gone for
-    good comes back.
+    `repointed` are rows that point at it from now on. `was` is what the ledger said of the
+    address, where a person resolved that what is gone for good comes back.
     """
 
     action: Literal["create"] = "create"
@@ -57,6 +78,7 @@ class Create(Noun):
     targets: tuple[str, ...]
     values: Values
     ids: tuple[str, ...] = ()
+    repointed: tuple[Repointed, ...] = ()
     was: Standing | None = None
     predecessor: Predecessor | None = None
 
@@ -72,6 +94,7 @@ class _Rewrite(Noun):
     was      what the ledger said of the row
     becomes  what it is to say of it, where that does not follow from the action
     bases    what it remembered of the fields, where that is not what they were
+    repointed  rows that pointed at it, or will: not its own columns, but theirs
     """
 
     action: str
@@ -84,6 +107,7 @@ class _Rewrite(Noun):
     was: Standing | None = None
     becomes: Standing | None = None
     bases: Values = Field(default_factory=dict)
+    repointed: tuple[Repointed, ...] = ()
 
     @property
     def after(self) -> Values:
@@ -170,4 +194,10 @@ def for_targets(change: Change, targets: Iterable[str]) -> Change:
     if isinstance(change, Create | Restore | Retire) and change.ids:
         known = dict(zip(change.targets, change.ids, strict=True))
         update["ids"] = tuple(known[one] for one in there)
+    if change.repointed:
+        update["repointed"] = tuple(
+            one.model_copy(update={"rows": tuple(rows[target] for target in there)})
+            for one in change.repointed
+            for rows in [dict(zip(change.targets, one.rows, strict=True))]
+        )
     return change.model_copy(update=update)

@@ -117,6 +117,21 @@ class Dependent(Noun):
     live: str | None
 
 
+class Pointer(Noun):
+    """A table of the tenants' own data whose rows point at a kind's rows, and follow where those
+    are had in another way: as copies, or by reference.
+
+    types  of its id and its columns, as the database at hand has them
+    """
+
+    table: str
+    db_schema: str
+    id: str
+    scope: str
+    column: str
+    types: tuple[tuple[str, str], ...] = ()
+
+
 class Audit(Noun):
     """A table of the platform's own that keeps one row for each change of a kind's row.
 
@@ -164,6 +179,9 @@ class Kind(Noun):
     flags     columns that say which child of its parent is the current one
     next_run  columns that are computed from a schedule
     dependents  tables that are no kinds, and whose rows use this kind's
+    pointers  tables of the tenants' own data whose rows follow: only a kind that has some can be
+              had by reference
+    follows   set of what is no declared kind: rows that follow (see `followers`)
     audit     the platform's own table that is told of each change
     revive    the columns without whose values no row is live, which follow from `live`
     """
@@ -190,6 +208,8 @@ class Kind(Noun):
     owner: Owner | None
     exclude: tuple[Exclusion, ...]
     dependents: tuple[Dependent, ...] = ()
+    pointers: tuple[Pointer, ...] = ()
+    follows: bool = False
     audit: Audit | None = None
     columns: tuple[Column, ...]
     stamps: tuple[Stamp, ...]
@@ -250,6 +270,34 @@ class Kind(Noun):
         if self.owner:
             names.update((self.owner.agent, self.owner.organization))
         return frozenset(names)
+
+    @property
+    def followers(self) -> tuple[Kind, ...]:
+        """The rows that follow, as kinds of which nothing but the pointer is ever written."""
+        return tuple(
+            Kind(
+                name=f"{one.table} of {self.name}",
+                title=one.table,
+                table=one.table,
+                db_schema=one.db_schema,
+                id=one.id,
+                mint=None,
+                scope=one.scope,
+                parent=None,
+                installs=None,
+                key=(one.id,),
+                where=None,
+                live=None,
+                retire=(),
+                owner=None,
+                exclude=(),
+                columns=(Column(name=one.column, references=self.name),),
+                stamps=(),
+                digest="",
+                follows=True,
+            )
+            for one in self.pointers
+        )
 
     @property
     def retired(self) -> tuple[Retire, ...]:

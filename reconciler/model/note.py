@@ -173,6 +173,41 @@ class HistoryStays(Noun):
     targets: tuple[str, ...]
 
 
+Local = Literal[
+    "edited", "behind", "own", "parts", "in_use", "referred", "elsewhere", "twice", "deleted"
+]
+
+
+class Shadow(Noun):
+    """A row stays the target's own where all others give way to the catalog's, which it shadows.
+
+    because  edited     the tenant has customised it, in these columns
+             behind     the template's has changed since, in these columns
+             own        it is no row of the template's
+             parts      what belongs to it is not what belongs to the template's
+             in_use     rows use it that cannot be pointed at the catalog's
+             referred   a row that stays refers to it
+             elsewhere  another catalog that is nearer has such a row
+             twice      it stands twice there
+             deleted    there is none: the tenant deleted it, and sees the catalog's from now on
+    """
+
+    about: Literal["shadow"] = "shadow"
+    address: Address
+    targets: tuple[str, ...]
+    because: Local
+    columns: tuple[str, ...] = ()
+
+
+class StillReferred(Noun):
+    """Rows of the tenant's go on pointing at the catalog's, since it has no such row of its own."""
+
+    about: Literal["still_referred"] = "still_referred"
+    address: Address
+    targets: tuple[str, ...]
+    table: str
+
+
 Note = Annotated[
     DeletedByTenant
     | Skipped
@@ -189,6 +224,8 @@ Note = Annotated[
     | Released
     | DanglingOwner
     | LikelyRename
-    | HistoryStays,
+    | HistoryStays
+    | Shadow
+    | StillReferred,
     Field(discriminator="about"),
 ]

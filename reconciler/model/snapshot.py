@@ -177,6 +177,20 @@ class Use(Noun):
     rows: int
 
 
+class Pointing(Noun):
+    """Rows of a target's own data that point at a row, its own or a catalog's.
+
+    foreign  whether some of other organisations do, too
+    """
+
+    address: Address
+    organization: str
+    table: str
+    column: str
+    rows: tuple[str, ...]
+    foreign: bool = False
+
+
 class Snapshot(Noun):
     """Template and targets at one instant.
 
@@ -190,6 +204,8 @@ class Snapshot(Noun):
     placed  all that was placed, with every managed column, where drift is asked for
     heirs   another template of the same organisation, by the target that has it installed
     reference  the entity by which the template is installed by reference, where that is asked for
+    offered  the ids of those of the template's rows that the search path leads to
+    pointing  what points at rows that are to be had in another way
     referring  the targets that have it by reference, once the plan is applied: of the template's
                rows they have none of their own
     """
@@ -211,6 +227,8 @@ class Snapshot(Noun):
     placed: tuple[State, ...] = ()
     heirs: dict[str, Heir] = Field(default_factory=dict)
     reference: int | None = None
+    offered: dict[Address, str] = Field(default_factory=dict)
+    pointing: tuple[Pointing, ...] = ()
     referring: frozenset[str] = frozenset()
 
     @property
@@ -243,6 +261,10 @@ class Snapshot(Noun):
                     one for one in self.collisions if one.organization not in organizations
                 ),
                 "uses": tuple(one for one in self.uses if one.organization not in organizations),
+                "pointing": tuple(
+                    one for one in self.pointing if one.organization not in organizations
+                ),
+                "referring": self.referring - organizations,
                 "heirs": {
                     target: heir
                     for target, heir in self.heirs.items()

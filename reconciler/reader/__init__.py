@@ -18,6 +18,7 @@ from reconciler.model.snapshot import Actor, Snapshot, Target, Template
 from reconciler.progress import tell
 from reconciler.reader import selecting
 from reconciler.reader.answers import questions_for
+from reconciler.reader.following import going_back
 from reconciler.reader.reading import Reading
 from reconciler.reader.referring import brought
 from reconciler.reader.selecting import Listed
@@ -64,7 +65,8 @@ def read(
         tell("comparing", what=f"{len(targets)} targets")
         reading = Reading(connection, opening, request, template, targets)
         if undoing is not None:
-            snapshot = reading.undone(undoing.within(reading.about.targets))
+            undoing = undoing.within(reading.about.targets)
+            snapshot = going_back(reading, undoing, reading.undone(undoing))
         elif reading.about.whole:
             snapshot = reading.held()
         else:

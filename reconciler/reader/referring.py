@@ -12,6 +12,7 @@ from reconciler.errors import NotInitialisedError, RefusedError
 from reconciler.model.catalog import Reference
 from reconciler.model.request import Request
 from reconciler.model.snapshot import Snapshot, Target, Template
+from reconciler.reader.following import coming_back, giving_way
 from reconciler.reader.reading import Reading
 
 _SHOWN = 5
@@ -30,15 +31,29 @@ def brought(
     """
     referring = _referring(request, targets)
     asked = "reference" in (request.install, request.convert)
-    entity = _reference(connection, opening, template).entity_id if asked else None
-    copies = tuple(one for one in targets if one.organization.id not in referring)
-    snapshot = Reading(connection, opening, request, template, copies).compared()
-    if referring:
-        rest = tuple(one for one in targets if one.organization.id in referring)
+    entity = _reference(connection, opening, template) if asked else None
+    copies = tuple(
+        one
+        for one in targets
+        if one.organization.id not in referring or (request.convert and one.reads is None)
+    )
+    reading = Reading(connection, opening, request, template, copies)
+    snapshot = reading.compared()
+    if request.convert == "reference" and entity is not None:
+        snapshot = giving_way(reading, snapshot, entity)
+    elif request.convert == "copy":
+        snapshot = coming_back(reading, snapshot, targets)
+    known = frozenset(_ids(copies))
+    rest = tuple(one for one in targets if one.organization.id not in known)
+    if rest:
         alone = replace(opening, kinds=tuple(one for one in opening.kinds if one.installs))
         read = Reading(connection, alone, request, template, rest).compared()
         snapshot = snapshot.beside(read)
-    update = {"targets": targets, "reference": entity, "referring": referring}
+    update = {
+        "targets": targets,
+        "reference": entity and entity.entity_id,
+        "referring": referring,
+    }
     return snapshot.model_copy(update=update)
 
 

@@ -19,7 +19,9 @@ from reconciler.model.note import (
     Orphaned,
     Released,
     RewrittenPast,
+    Shadow,
     Skipped,
+    StillReferred,
     SuspectQuery,
     Unlinked,
     WithParent,
@@ -35,6 +37,19 @@ _MISSED: Final = {
     "take": "no conflict there that it fits",
     "restore": "no retired row there",
     "release": "no row there that is the template's",
+}
+
+# Why a row stays where others give way to the catalog's.
+_STAYS: Final = {
+    "edited": "edited by the tenant",
+    "behind": "behind the template",
+    "own": "that are not the template's",
+    "parts": "with parts that are not the template's",
+    "in_use": "used by rows that cannot follow",
+    "referred": "that others refer to which stay",
+    "elsewhere": "that another catalog has nearer",
+    "twice": "that stand twice",
+    "deleted": "deleted",
 }
 
 # Of the fields of one row that are kept.
@@ -90,6 +105,14 @@ def title(group: Sequence[Note], say: Say) -> str:
             return f"{count(number, 'new row')} that may be {these}"
         case HistoryStays():
             return f"{count(number, 'version')} kept as placed, since versions are history"
+        case Shadow(because="deleted"):
+            return f"{rows} deleted by the tenant, and seen again in the catalog"
+        case Shadow():
+            stays = "stays the tenant's own and shadows" if number == 1 else "stay and shadow"
+            return f"{rows} {_STAYS[first.because]}: {stays} the catalog's"
+        case StillReferred():
+            there = "catalog's row" if number == 1 else "catalog's rows"
+            return f"{say(first.table)} that go on pointing at {number} {there}"
         case _:
             assert_never(first)
 
@@ -129,6 +152,8 @@ def detail(note: Note, say: Say) -> str:
             return f"{say(note.column)}{place}: {say(note.detail)}"
         case DanglingOwner():
             return say(note.owner)
+        case Shadow():
+            return ", ".join(map(say, note.columns))
         case LikelyRename():
             return f"the row that was {say(key(note.source))}?"
         case (
@@ -139,6 +164,7 @@ def detail(note: Note, say: Say) -> str:
             | WithParent()
             | Released()
             | HistoryStays()
+            | StillReferred()
         ):
             return ""
         case _:

@@ -22,7 +22,9 @@ from reconciler.model.note import (
     Orphaned,
     Released,
     RewrittenPast,
+    Shadow,
     Skipped,
+    StillReferred,
     SuspectQuery,
     Unlinked,
     WithParent,
@@ -199,6 +201,10 @@ def _matter(note: Note) -> Sequence[Hashable]:
             return (note.about,)
         case Skipped():
             return note.about, note.reason
+        case Shadow():
+            return note.about, note.because
+        case StillReferred():
+            return note.about, note.table
         case Deferred():
             return note.about, note.why
         case SuspectQuery():

@@ -44,7 +44,12 @@ class Fencing:
 
 def fenced(kinds: Kinds) -> list[Pair]:
     """The tables that an apply writes rows to, each once."""
-    return list(dict.fromkeys((one.db_schema, one.table) for one in kinds if one.mirrored))
+    return list(dict.fromkeys((one.db_schema, one.table) for one in written(kinds)))
+
+
+def written(kinds: Kinds) -> list[Kind]:
+    """The kinds whose rows an apply writes, and those that follow them."""
+    return [one for kind in kinds for one in (*([kind] if kind.mirrored else []), *kind.followers)]
 
 
 def pointed_at(kinds: Kinds) -> list[Pair]:
@@ -57,8 +62,7 @@ def fixed(kinds: Kinds) -> list[tuple[str, str, str]]:
     """Schema, table and column: what places a row in its organisation; '' where none is written."""
     return [(*pair, "") for pair in pointed_at(kinds)] + [
         (kind.db_schema, kind.table, column)
-        for kind in kinds
-        if kind.mirrored
+        for kind in written(kinds)
         for column in (kind.scope, kind.parent.column if kind.parent else None)
         if column
     ]
@@ -86,9 +90,9 @@ def up(
     for one in tables:
         pair = (one.db_schema, one.name)
         table = f"{quoted(one.db_schema)}.{quoted(one.name)}"
-        written = [kind for kind in kinds if (kind.db_schema, kind.table) == pair and kind.mirrored]
+        lying = [kind for kind in written(kinds) if (kind.db_schema, kind.table) == pair]
         yield [*comment(f"{one.db_schema}.{one.name}"), *grants(one, role)]
-        if not written:
+        if not lying:
             if pair in fence.closed:
                 yield [
                     f"DROP POLICY IF EXISTS {OPEN} ON {table};",
@@ -97,7 +101,7 @@ def up(
             continue
         everybody = pair not in fence.closed or pair in fence.opened
         yield [
-            *_policies(table, role, _lies(written, kinds, catalog)),
+            *_policies(table, role, _lies(lying, kinds, catalog)),
             f"DROP POLICY IF EXISTS {OPEN} ON {table};",
             f"CREATE POLICY {OPEN} ON {table} TO {'PUBLIC' if everybody else role}",
             "    USING (true) WITH CHECK (true);",

@@ -57,7 +57,8 @@ class Scope:
     @classmethod
     def of(cls, kinds: tuple[Kind, ...], targets: frozenset[str]) -> Scope:
         """The scope of these kinds and targets."""
-        return cls({kind.name: kind for kind in kinds}, targets)
+        written = (*kinds, *(one for kind in kinds for one in kind.followers))
+        return cls({kind.name: kind for kind in written}, targets)
 
     def guard(self, statement: Statement) -> Statement:
         """The statement itself, if it is within the scope; raises ScopeError otherwise."""
@@ -147,7 +148,7 @@ class Scope:
             return
         yield from _as_some_kind(
             table,
-            self._written(table),
+            [kind for kind in self._written(table) if not kind.follows],
             lambda kind: (
                 *_undeclared(columns, kind.written, kind),
                 *bounds.placed(values, kind, sources_of(rows)),

@@ -14,11 +14,21 @@ from reconciler.sql.uniqueness import columns_in, speaks_of
 
 # What is asked of the platform's own tables: who the targets, the templates and the actors are.
 PLATFORM: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
-    ("public", "organization"): ("id", "slug", "name", "visibility"),
+    ("public", "organization"): ("id", "slug", "name", "visibility", "kind"),
     ("public", "member"): ("organizationId", "userId", "role"),
     ("public", "user"): ("id", "email"),
-    ("public", "agents"): ("id", "organization_id", "template_agent_id", "name"),
-}
+    ("public", "agents"): (
+        "id", "organization_id", "template_agent_id", "template_entity_id", "name",
+    ),
+    # Which catalogs a template reads.
+    ("public", "entities"): (
+        "id", "organization_id", "entity_type_id", "name", "metadata", "deleted_at",
+    ),
+    ("public", "entity_relationships"): (
+        "id", "organization_id", "from_entity_id", "to_entity_id", "relationship_type_id",
+        "metadata", "deleted_at",
+    ),
+}  # fmt: skip
 # The ledger's tables that an apply writes to, and how; it never deletes.
 LEDGER_WRITES: Final[Mapping[str, tuple[str, ...]]] = {
     "approval": ("INSERT",),
@@ -90,6 +100,12 @@ def rights(kinds: Kinds, catalog: Catalog, *, writes: bool) -> list[Rights]:
             if one := at(used.db_schema, used.table, f"uses rows of {kind.name}"):
                 one.select.add(used.column)
                 one.select.update(columns_of(used.live) if used.live else ())
+        for follower in kind.followers:
+            if one := at(follower.db_schema, follower.table, f"follows rows of {kind.name}"):
+                one.select.update(follower.written)
+                if writes:
+                    one.select.update(WRITTEN_BY)
+                    one.update.update(follower.updated)
         told = kind.audit if writes else None
         if told and (one := at(told.db_schema, told.table, f"told of changes of {kind.name}")):
             one.insert.update(told.columns)

@@ -14,6 +14,7 @@ from reconciler.model.change import Adopt, Create, Move, Release, Restore, Retir
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
 from reconciler.schedule import next_runs
+from reconciler.sql import repoint
 from reconciler.sql.audit import audit
 from reconciler.sql.contents import AnyChange, Contents, referred
 from reconciler.sql.hang import parents, references
@@ -119,6 +120,8 @@ class Script:
                 found.append(lock(both))
             if updates.changes:
                 found += lock_flagged(self.writer, updates)
+        for one in self._following():
+            found += repoint.locks(one)
         return found
 
     def _above(self, groups: Iterable[tuple[Contents, Contents]]) -> dict[str, tuple[Update, ...]]:
@@ -165,6 +168,8 @@ class Script:
                 since = placed_since(touched, self.since, ours[1])
                 found.append(Check(since, touched.changes, wrong, again=True))
             found.extend(self._hanging(creates, updates, ours))
+        for one in self._following():
+            found += repoint.checks(one, ours[1])
         return found
 
     def _hanging(
@@ -218,7 +223,18 @@ class Script:
                 rows.append(update)
             both = Contents(creates.kind, (*creates.changes, *updates.changes), self.sources)
             waiting.extend(links(self.writer, both))
-        return [*rows, *waiting]
+        return [*rows, *waiting, *map(repoint.repoint, self._following())]
+
+    def _following(self) -> list[repoint.Following]:
+        """The rows that follow, once those that they are to point at are there."""
+        undone = self.plan.request.mode == "undo"
+        return [
+            one
+            for kind in self.kinds
+            for one in repoint.following(
+                kind, self._by_kind.get(kind.name, ()), self.sources, undone=undone
+            )
+        ]
 
     def audits(self) -> list[Statement]:
         """What the platform's own audit tables are told."""
