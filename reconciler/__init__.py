@@ -11,7 +11,7 @@ and exactly that Plan becomes one transaction:
     fleet/     waves as jobs of workers
     rollout/   a plan in waves                        progress  who watches, and telling them
     library    the calls below                        past      those that look back
-    insight    those that look at the present
+    insight    those that look at the present        catalogs/  what is read by reference
     shards/    the same for several databases      approvals/  who has signed a plan
     demo/      the story of `make demo`
 
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         revision,
         status,
         templates,
+        vocabulary,
         why,
     )
     from reconciler.model.outcome import Fate, Installation, Outcome
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from reconciler.model.revision import Revision
     from reconciler.model.selection import Selection
     from reconciler.model.status import Status
+    from reconciler.model.vocabulary import Vocabulary
     from reconciler.model.why import Why
 
 _HOME = {
@@ -85,6 +87,7 @@ _HOME = {
     "revision": "library",
     "status": "library",
     "templates": "library",
+    "vocabulary": "library",
     "why": "library",
     "Fate": "model.outcome",
     "Installation": "model.outcome",
@@ -93,6 +96,7 @@ _HOME = {
     "Revision": "model.revision",
     "Selection": "model.selection",
     "Status": "model.status",
+    "Vocabulary": "model.vocabulary",
     "Why": "model.why",
 }
 
@@ -126,6 +130,7 @@ __all__ = [
     "Status",
     "StoppedError",
     "UnprovenError",
+    "Vocabulary",
     "Why",
     "__version__",
     "apply",
@@ -140,6 +145,7 @@ __all__ = [
     "revision",
     "status",
     "templates",
+    "vocabulary",
     "why",
 ]
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from reconciler import kinds as kind_files
 from reconciler.approvals import Approvals, Demand
+from reconciler.catalogs import vocabulary as vocabulary
 from reconciler.database.asking import run
 from reconciler.database.connection import Database, session, transaction
 from reconciler.database.platform import SETTINGS

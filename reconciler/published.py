@@ -41,6 +41,7 @@ def documents() -> dict[str, str]:
     from reconciler.model.revision import History
     from reconciler.model.sharded import ShardedOutcome, ShardStatus
     from reconciler.model.status import Status
+    from reconciler.model.vocabulary import Vocabulary
     from reconciler.model.why import Why
 
     kind = {
@@ -66,6 +67,11 @@ def documents() -> dict[str, str]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Why.model_json_schema(mode="serialization"),
         "title": "An answer of reconcile why",
+    }
+    vocabulary = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Vocabulary.model_json_schema(mode="serialization"),
+        "title": "A vocabulary of reconcile",
     }
     outcome = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -107,6 +113,7 @@ def documents() -> dict[str, str]:
         "history.schema.json": _text(history),
         "status.schema.json": _text(status),
         "why.schema.json": _text(why),
+        "vocabulary.schema.json": _text(vocabulary),
         "outcome.schema.json": _text(outcome),
         "event.schema.json": _text(event),
         "queue.schema.json": _text(queue),

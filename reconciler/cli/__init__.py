@@ -35,6 +35,10 @@ COMMANDS: Final = {
     "history": ("reconciler.cli.history:history", "List what was applied, when and by whom."),
     "status": ("reconciler.cli.status:status", "Say how far installations are."),
     "why": ("reconciler.cli.why:why", "Say whose a row is, and why it is as it is."),
+    "vocabulary": (
+        "reconciler.cli.vocabulary:vocabulary",
+        "Say what each slug means to an agent or a tenant, and where it is from.",
+    ),
     "kinds": ("reconciler.cli.kinds:kinds", "List the tables whose rows are managed."),
     "dev": ("reconciler.cli.dev:dev", "Run a PostgreSQL server to try things out on."),
     "demo": ("reconciler.cli.demo:demo", "Watch the whole story on a server of its own."),
