@@ -100,7 +100,13 @@ entity_type AS MATERIALIZED (
 """
 
 # Rows of the tenant's whose type it cannot resolve. Relationships are found through the entities at
-# their ends, since nothing indexes their organisation.
+# either of their ends, since nothing indexes their organisation.
+_RELATED: Final = """
+        SELECT r.id, r.relationship_type_id AS type
+        FROM asked q JOIN public.entities e ON e.organization_id = q.id
+        JOIN public.entity_relationships r ON r.{end} = e.id AND r.organization_id = q.id
+        WHERE r.deleted_at IS NULL
+          AND NOT EXISTS (SELECT FROM relationship_type k WHERE k.id = r.relationship_type_id)"""
 _UNRESOLVED: Final = f"""
 entity_of AS (
     SELECT e.entity_type_id AS type, count(*) AS rows,
@@ -111,18 +117,8 @@ entity_of AS (
     GROUP BY 1
 ), relationship_of AS (
     SELECT r.type, count(*) AS rows, (array_agg(r.id ORDER BY r.id))[:{NAMED}] AS few
-    FROM (
-        SELECT r.id, r.relationship_type_id AS type
-        FROM asked q JOIN public.entities e ON e.organization_id = q.id
-        JOIN public.entity_relationships r ON r.from_entity_id = e.id AND r.organization_id = q.id
-        WHERE r.deleted_at IS NULL
-        UNION
-        SELECT r.id, r.relationship_type_id
-        FROM asked q JOIN public.entities e ON e.organization_id = q.id
-        JOIN public.entity_relationships r ON r.to_entity_id = e.id AND r.organization_id = q.id
-        WHERE r.deleted_at IS NULL
-    ) r
-    WHERE NOT EXISTS (SELECT FROM relationship_type k WHERE k.id = r.type)
+    FROM ({_RELATED.format(end="from_entity_id")}
+        UNION{_RELATED.format(end="to_entity_id")}) r
     GROUP BY 1
 ), unresolved AS (
     SELECT 'entity_type' AS kind, u.type, u.rows, u.few, k.id, k.slug, k.organization_id,
