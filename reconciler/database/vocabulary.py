@@ -100,20 +100,21 @@ entity_type AS MATERIALIZED (
 """
 
 # Rows of the tenant's whose type it cannot resolve. Relationships are found through the entities at
-# either of their ends, since nothing indexes their organisation.
+# either of their ends, since nothing indexes their organisation. An array is looked up by its hash,
+# however few rows the planner expects.
 _RELATED: Final = """
         SELECT r.id, r.relationship_type_id AS type
         FROM asked q JOIN public.entities e ON e.organization_id = q.id
         JOIN public.entity_relationships r ON r.{end} = e.id AND r.organization_id = q.id
         WHERE r.deleted_at IS NULL
-          AND NOT EXISTS (SELECT FROM relationship_type k WHERE k.id = r.relationship_type_id)"""
+          AND r.relationship_type_id <> ALL (ARRAY(SELECT k.id FROM relationship_type k))"""
 _UNRESOLVED: Final = f"""
 entity_of AS (
     SELECT e.entity_type_id AS type, count(*) AS rows,
            (array_agg(e.id ORDER BY e.id))[:{NAMED}] AS few
     FROM asked q JOIN public.entities e ON e.organization_id = q.id
     WHERE e.deleted_at IS NULL
-      AND NOT EXISTS (SELECT FROM entity_type k WHERE k.id = e.entity_type_id)
+      AND e.entity_type_id <> ALL (ARRAY(SELECT k.id FROM entity_type k))
     GROUP BY 1
 ), relationship_of AS (
     SELECT r.type, count(*) AS rows, (array_agg(r.id ORDER BY r.id))[:{NAMED}] AS few
