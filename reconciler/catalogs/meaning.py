@@ -1,4 +1,4 @@
-"""What the rows on a search path mean: the nearest of a slug counts, and the others are shadowed."""
+"""What the rows on a search path mean: the nearest of a slug counts, the others are shadowed."""
 
 from __future__ import annotations
 

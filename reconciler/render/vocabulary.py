@@ -155,10 +155,10 @@ def _lines(vocabulary: Vocabulary, out: Terminal) -> Iterator[str]:
     yield out.paint("bold", f"{_heading(vocabulary, say)}: {summary(vocabulary)}")
     yield ""
     yield "  Search path:"
-    for place, one in enumerate(vocabulary.path, start=1):
-        unread = place > 1 and not one.public
+    for place, step in enumerate(vocabulary.path, start=1):
+        unread = place > 1 and not step.public
         symbol = out.paint(words.CONFLICT, f"{words.CONFLICT:>3}") if unread else " " * 3
-        yield f"{symbol} {place}  {source(one, say)}{' (not read)' if unread else ''}"
+        yield f"{symbol} {place}  {source(step, say)}{' (not read)' if unread else ''}"
     for title, entries in _sections(vocabulary):
         yield ""
         yield f"  {title}:"
