@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from reconciler import library
+from tests.fixtures.catalogs import gathered
 from tests.fixtures.world import World, shipped_to_birch
 
 
@@ -47,3 +48,19 @@ def test_an_install_makes_as_many_round_trips_for_one_target_as_for_twenty(
     first, again, many, many_again = counted
     assert (first, again) == (many, many_again)
     assert first <= 14
+
+
+def test_a_vocabulary_is_read_in_one(shared_world: World, trips: list[str]) -> None:
+    catalogs = gathered(shared_world)
+    tenant = catalogs.tenant()
+    with psycopg.connect(shared_world.dsn) as connection:
+        for number in range(3):
+            catalog = catalogs.catalog()
+            catalogs.uses(catalog)
+            for slug in ("a", "b", "c"):
+                catalogs.type(catalog, slug)
+            agent = catalogs.installed(tenant)
+            del trips[:]
+            for name in (tenant, agent):
+                assert len(library.vocabulary(connection, name).path) == number + 2
+            assert trips == ["pipeline", "pipeline"]
