@@ -16,6 +16,7 @@ for people to read, and no test fails for it.
 from __future__ import annotations
 
 from tests.bench import (
+    boot,
     first_install,
     fleet_plan,
     ledger_cost,
@@ -35,6 +36,7 @@ ABOUT = (
     fleet_plan,
     memory,
     startup,
+    boot,
     ledger_growth,
     ledger_cost,
 )

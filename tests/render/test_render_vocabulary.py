@@ -139,7 +139,7 @@ def test_of_many_agents_a_few_are_named() -> None:
 def test_every_reason_of_a_lost_template_has_its_words(why: Any) -> None:
     home = None if why == "missing" else PUBLIC
     lost = LostTemplate(template_entity_id="12", why=why, agents=("a", "b"), organization=home)
-    line = " ".join(shown(answer(dangling=(lost,), entries=()))[7:])
+    line = " ".join(shown(answer(dangling=(lost,), entries=()))[8:])
     assert line.startswith("  !   template entity 12 ")
     assert ("of organisation public" in line) == (why != "missing")
     assert "so a and b read no" in line
