@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "why": ("reconciler.cli.why:why", "Say whose a row is, and why it is as it is."),
     "vocabulary": (
         "reconciler.cli.vocabulary:vocabulary",
-        "Say what each slug means to an agent or a tenant, and where it is from.",
+        "Say what each slug means, and where it is from.",
     ),
     "kinds": ("reconciler.cli.kinds:kinds", "List the tables whose rows are managed."),
     "dev": ("reconciler.cli.dev:dev", "Run a PostgreSQL server to try things out on."),

@@ -14,7 +14,7 @@ from reconciler.cli import COMMANDS, main
 from reconciler.version import __version__
 
 ROOT = Path(__file__).parents[2]
-OWN = ("init", "plan", "show", "apply", "history", "status", "why", "kinds")
+OWN = ("init", "plan", "show", "apply", "history", "status", "why", "vocabulary", "kinds")
 HEAVY = ("pydantic", "psycopg", "sqlglot", "rich", "deepdiff")
 
 
