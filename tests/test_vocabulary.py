@@ -11,16 +11,18 @@ from jsonschema import Draft202012Validator
 from psycopg.conninfo import make_conninfo
 
 import reconciler
-from reconciler import published
+from reconciler import library, published
 from reconciler.cli import main
 from reconciler.errors import (
     HiddenRowsError,
+    MissingGrantError,
     NotFoundError,
     NotInitialisedError,
     SchemaMismatchError,
 )
 from reconciler.model.vocabulary import Dangling, Entry, Vocabulary
 from tests.fixtures.catalogs import Catalogs, gathered
+from tests.fixtures.roles import run
 from tests.fixtures.world import World
 
 
@@ -309,6 +311,33 @@ def test_hidden_rows_are_no_answer(world: World) -> None:
             reconciler.vocabulary(dsn, "acme")
     finally:
         world.sql("DROP OWNED BY short_sighted; DROP ROLE short_sighted")
+
+
+def test_these_columns_are_all_that_a_role_has_to_see(world: World) -> None:
+    """Beside what `reconcile grants --role reader` prints."""
+    catalogs = gathered(world)
+    catalog, tenant = catalogs.catalog(), catalogs.tenant()
+    catalogs.uses(catalog, position=1)
+    agent = catalogs.installed(tenant)
+    catalogs.type(catalog, "account")
+    role = f"boots_{tenant}"
+    run(world.dsn, library.grants(world.dsn, "reader", to=role))
+    world.sql(f"ALTER ROLE {role} LOGIN")
+    dsn = make_conninfo(world.dsn, user=role)
+    try:
+        with pytest.raises(MissingGrantError):
+            reconciler.vocabulary(dsn, agent)
+        for columns, table in (
+            ("template_entity_id, created_at", "agents"),
+            ("entity_type_id, organization_id, deleted_at", "entities"),
+            ("id, organization_id, from_entity_id, to_entity_id, relationship_type_id, metadata, "
+             "deleted_at", "entity_relationships"),
+        ):  # fmt: skip
+            world.sql(f"GRANT SELECT ({columns}) ON {table} TO {role}")
+        found = reconciler.vocabulary(dsn, agent)
+        assert entry(found, "account").organization.id == catalog
+    finally:
+        world.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_a_connection_is_left_as_it_was(catalogs: Catalogs) -> None:
