@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import psycopg
 import pytest
 from jsonschema import Draft202012Validator
-from psycopg.conninfo import make_conninfo
 
 import reconciler
-from reconciler import library, published
+from reconciler import published
 from reconciler.cli import main
-from reconciler.errors import (
-    HiddenRowsError,
-    MissingGrantError,
-    NotFoundError,
-    NotInitialisedError,
-    SchemaMismatchError,
-)
+from reconciler.errors import NotFoundError
 from reconciler.model.vocabulary import Dangling, Entry, Vocabulary
 from tests.fixtures.catalogs import Catalogs, gathered
-from tests.fixtures.roles import run
 from tests.fixtures.world import World
 
 
@@ -181,104 +172,6 @@ def test_a_tenant_reads_what_all_of_its_agents_read_and_an_agent_only_its_own(
     assert path(read(catalogs, plain)) == [tenant]
 
 
-def test_an_agent_whose_template_is_gone(catalogs: Catalogs) -> None:
-    tenant, sql = catalogs.tenant(), catalogs.world.sql
-    catalogs.uses(catalogs.catalog())
-    agent = catalogs.installed(tenant)
-
-    def why() -> tuple[str, str | None]:
-        one = only(read(catalogs, tenant))
-        assert (one.about, one.agents) == ("lost_template", (agent,))
-        return one.why, one.organization and one.organization.id
-
-    sql("UPDATE organization SET visibility = 'private' WHERE id = %s", catalogs.home)
-    assert why() == ("no_catalog", catalogs.home)
-    sql("UPDATE entity_types SET slug = 'x' WHERE organization_id = %s", catalogs.home)
-    assert why() == ("no_template", catalogs.home)
-    sql("UPDATE entities SET deleted_at = now() WHERE id = %s", catalogs.entity)
-    assert why() == ("deleted", catalogs.home)
-    sql("UPDATE agents SET template_entity_id = 0 WHERE id = %s", agent)
-    assert why() == ("missing", None)
-    assert path(read(catalogs, tenant)) == [tenant]
-    other = catalogs.installed(tenant, template_entity_id=None)
-    assert read(catalogs, other).dangling == ()
-
-
-def test_a_catalog_that_turned_private_is_not_read(catalogs: Catalogs) -> None:
-    catalog, tenant = catalogs.catalog(), catalogs.tenant()
-    catalogs.uses(catalog)
-    agent = catalogs.installed(tenant)
-    account = catalogs.type(catalog, "account")
-    things = [catalogs.thing(tenant, account, f"thing-{n}") for n in range(7)]
-    catalogs.thing(tenant, account, "deleted", deleted_at="2026-01-01")
-    assert read(catalogs, tenant).dangling == ()
-    catalogs.world.sql("UPDATE organization SET visibility = 'private' WHERE id = %s", catalog)
-    found = read(catalogs, tenant)
-    assert [(one.organization.id, one.public) for one in found.path] == [
-        (tenant, False),
-        (catalog, False),
-    ]
-    assert "account" not in [one.slug for one in found.entries]
-    closed, rows = found.dangling
-    assert (closed.about, closed.agents) == ("closed_catalog", (agent,))
-    assert (closed.organization.id, closed.organization.visibility) == (catalog, "private")
-    assert (rows.why, rows.rows, rows.few) == ("closed", 7, tuple(map(str, things[:5])))
-    assert (rows.id, rows.slug, rows.organization.id) == (str(account), "account", catalog)
-
-
-def test_only_catalogs_are_read_where_the_platform_tells_them_apart(world: World) -> None:
-    catalogs = gathered(world)
-    catalog, tenant = catalogs.catalog(), catalogs.tenant()
-    catalogs.uses(catalog)
-    catalogs.installed(tenant)
-    world.sql("ALTER TABLE organization ADD COLUMN kind text")
-    sql = "UPDATE organization SET kind = 'public_catalog' WHERE id = %s"
-    world.sql(sql, catalogs.home)
-    assert only(read(catalogs, tenant)).about == "closed_catalog"
-    world.sql(sql, catalog)
-    assert read(catalogs, tenant).dangling == ()
-    # Releases differ in the columns that a kind calls optional.
-    world.sql("ALTER TABLE entity_types DROP COLUMN event_kinds, DROP COLUMN icon")
-    catalogs.type(catalog, "account", color="red")
-    one = entry(read(catalogs, tenant), "account")
-    assert (one.color, one.icon, one.event_kinds) == ("red", None, None)
-
-
-@pytest.mark.parametrize(
-    ("where", "why"), [("stranger", "stranger"), ("tenant", "private"), ("own", "retired")]
-)
-def test_rows_whose_type_the_tenant_cannot_resolve(
-    catalogs: Catalogs, where: str, why: str
-) -> None:
-    tenant = catalogs.tenant()
-    home = {"stranger": catalogs.catalog, "tenant": catalogs.tenant, "own": lambda: tenant}[where]()
-    dead = {"deleted_at": "2026-01-01"} if where == "own" else {}
-    foreign = catalogs.type(home, "foreign", **dead)
-    relation = catalogs.relationship(home, "relates", **dead)
-    thing = catalogs.thing(tenant, foreign, "thing")
-    other = catalogs.thing(home, foreign, "other")
-    # One that leads in, one that leads out; another organisation's, and a deleted one.
-    ends = [(thing, other, tenant), (other, thing, tenant), (thing, other, catalogs.home)]
-    related = [
-        catalogs.world.insert(
-            "entity_relationships", organization_id=of, from_entity_id=one, to_entity_id=two,
-            relationship_type_id=relation,
-        )
-        for one, two, of in [*ends, ends[0]]
-    ]  # fmt: skip
-    catalogs.world.sql(
-        "UPDATE entity_relationships SET deleted_at = now() WHERE id = %s", related[-1]
-    )
-    things, relationships = read(catalogs, tenant).dangling
-    few = (thing, other) if where == "own" else (thing,)
-    assert (things.kind, things.slug, things.why) == ("entity_type", "foreign", why)
-    assert (things.rows, things.few) == (len(few), tuple(map(str, few)))
-    assert things.organization.id == relationships.organization.id == home
-    assert (relationships.kind, relationships.slug) == ("relationship_type", "relates")
-    assert (relationships.why, relationships.rows) == (why, 2)
-    assert relationships.few == tuple(map(str, related[:2]))
-
-
 def test_a_name_is_an_agents_id_an_organisations_id_or_its_slug(catalogs: Catalogs) -> None:
     tenant = catalogs.tenant()
     agent = catalogs.installed(tenant)
@@ -286,69 +179,6 @@ def test_a_name_is_an_agents_id_an_organisations_id_or_its_slug(catalogs: Catalo
     assert {read(catalogs, one).organization.id for one in (agent, tenant, slug)} == {tenant}
     with pytest.raises(NotFoundError, match="there is no agent and no organisation 'nobody'"):
         read(catalogs, "nobody")
-
-
-def test_what_a_database_lacks_is_said(world: World) -> None:
-    world.sql("ALTER TABLE agents DROP COLUMN template_entity_id")
-    with pytest.raises(NotInitialisedError) as missing:
-        reconciler.vocabulary(world.dsn, "acme")
-    assert "reconcile init" in missing.value.hint
-    reconciler.init(world.dsn)
-    assert reconciler.vocabulary(world.dsn, "acme").organization.slug == "acme"
-    world.sql("DROP TABLE entity_relationship_type_rules CASCADE")
-    with pytest.raises(SchemaMismatchError, match="entity_relationship_type_rules"):
-        reconciler.vocabulary(world.dsn, "acme")
-
-
-def test_hidden_rows_are_no_answer(world: World) -> None:
-    world.sql("CREATE ROLE short_sighted LOGIN")
-    try:
-        world.sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO short_sighted")
-        dsn = make_conninfo(world.dsn, user="short_sighted")
-        assert reconciler.vocabulary(dsn, "acme").organization.slug == "acme"
-        world.sql("ALTER TABLE entities ENABLE ROW LEVEL SECURITY")
-        with pytest.raises(HiddenRowsError):
-            reconciler.vocabulary(dsn, "acme")
-    finally:
-        world.sql("DROP OWNED BY short_sighted; DROP ROLE short_sighted")
-
-
-def test_these_columns_are_all_that_a_role_has_to_see(world: World) -> None:
-    """Beside what `reconcile grants --role reader` prints."""
-    catalogs = gathered(world)
-    catalog, tenant = catalogs.catalog(), catalogs.tenant()
-    catalogs.uses(catalog, position=1)
-    agent = catalogs.installed(tenant)
-    catalogs.type(catalog, "account")
-    role = f"boots_{tenant}"
-    run(world.dsn, library.grants(world.dsn, "reader", to=role))
-    world.sql(f"ALTER ROLE {role} LOGIN")
-    dsn = make_conninfo(world.dsn, user=role)
-    try:
-        with pytest.raises(MissingGrantError):
-            reconciler.vocabulary(dsn, agent)
-        for columns, table in (
-            ("template_entity_id, created_at", "agents"),
-            ("entity_type_id, organization_id, deleted_at", "entities"),
-            ("id, organization_id, from_entity_id, to_entity_id, relationship_type_id, metadata, "
-             "deleted_at", "entity_relationships"),
-        ):  # fmt: skip
-            world.sql(f"GRANT SELECT ({columns}) ON {table} TO {role}")
-        found = reconciler.vocabulary(dsn, agent)
-        assert entry(found, "account").organization.id == catalog
-    finally:
-        world.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
-
-
-def test_a_connection_is_left_as_it_was(catalogs: Catalogs) -> None:
-    tenant = catalogs.tenant()
-    with psycopg.connect(catalogs.world.dsn) as connection:
-        reconciler.vocabulary(connection, tenant)
-        with pytest.raises(NotFoundError):
-            reconciler.vocabulary(connection, "nobody")
-        assert connection.autocommit is False
-        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        assert connection.execute("SHOW row_security").fetchone() == ("on",)
 
 
 def test_the_command(catalogs: Catalogs, capsys: pytest.CaptureFixture[str]) -> None:
