@@ -12,6 +12,7 @@ and exactly that Plan becomes one transaction:
     rollout/   a plan in waves                        progress  who watches, and telling them
     library    the calls below                        past      those that look back
     insight    those that look at the present        catalogs/  what is read by reference
+    impact/    what a catalog's change would do
     shards/    the same for several databases      approvals/  who has signed a plan
     demo/      the story of `make demo`
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     )
     from reconciler.library import (
         apply,
+        catalog_change,
         grants,
         history,
         init,
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
         vocabulary,
         why,
     )
+    from reconciler.model.catalog_change import CatalogChange
+    from reconciler.model.impact import Impact
     from reconciler.model.outcome import Fate, Installation, Outcome
     from reconciler.model.plan import Plan
     from reconciler.model.revision import Revision
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "apply": "library",
+    "catalog_change": "library",
     "grants": "library",
     "history": "library",
     "init": "library",
@@ -89,7 +94,9 @@ _HOME = {
     "templates": "library",
     "vocabulary": "library",
     "why": "library",
+    "CatalogChange": "model.catalog_change",
     "Fate": "model.outcome",
+    "Impact": "model.impact",
     "Installation": "model.outcome",
     "Outcome": "model.outcome",
     "Plan": "model.plan",
@@ -101,11 +108,13 @@ _HOME = {
 }
 
 __all__ = [
+    "CatalogChange",
     "ConflictsError",
     "DatabaseError",
     "Fate",
     "FenceError",
     "HiddenRowsError",
+    "Impact",
     "Installation",
     "InvalidPlanError",
     "KindError",
@@ -134,6 +143,7 @@ __all__ = [
     "Why",
     "__version__",
     "apply",
+    "catalog_change",
     "grants",
     "history",
     "init",

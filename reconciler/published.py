@@ -35,8 +35,10 @@ def documents() -> dict[str, str]:
     from reconciler import planfile, shardfile
     from reconciler.kinds.declaration import Declaration
     from reconciler.model.approval import Approval
+    from reconciler.model.catalog_change import CatalogChange
     from reconciler.model.enqueued import Queue
     from reconciler.model.event import Event
+    from reconciler.model.impact import Impact
     from reconciler.model.outcome import Outcome
     from reconciler.model.revision import History
     from reconciler.model.sharded import ShardedOutcome, ShardStatus
@@ -106,8 +108,20 @@ def documents() -> dict[str, str]:
         **Approval.model_json_schema(mode="serialization"),
         "title": "An approval of a plan of reconcile",
     }
+    catalog_change = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **CatalogChange.model_json_schema(),
+        "title": "A change of a catalog, for reconcile plan --catalog-change FILE",
+    }
+    impact = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Impact.model_json_schema(mode="serialization"),
+        "title": "The impact of a catalog's change",
+    }
     return {
         "approval.schema.json": _text(approval),
+        "catalog-change.schema.json": _text(catalog_change),
+        "impact.schema.json": _text(impact),
         "plan.schema.json": _text(planfile.schema()),
         "kind.schema.json": _text(kind),
         "history.schema.json": _text(history),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli import all_templates, options, planning, sharded, streams
+from reconciler.cli import all_templates, catalog_changes, options, planning, sharded, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command(context_settings=options.HELP)
 @click.argument("template", required=False)
 @planning.planning
+@catalog_changes.options
 @options.option(
     "out",
     metavar="FILE",
@@ -44,6 +45,8 @@ def plan(
     session: Session,
     /,
     template: str | None,
+    catalog_change: str | None,
+    catalog: str | None,
     out: str | None,
     detailed_exitcode: bool,
     format_: str | None,
@@ -57,7 +60,8 @@ def plan(
 ) -> Exit:
     """Show what installing TEMPLATE into organisations, or re-syncing them, would change.
 
-    With --destroy what uninstalling it would, with --undo what taking back a revision would.
+    With --destroy what uninstalling it would, with --undo what taking back a revision would; with
+    --catalog-change which rows of whom a public catalog's change would leave invalid.
 
     \b
     Exit codes:
@@ -68,6 +72,16 @@ def plan(
     """
     format_ = options.format_of(format_, as_json)
     session.untouched = True
+    if catalog_change is not None or catalog is not None:
+        return catalog_changes.plan(
+            session,
+            database,
+            catalog_change,
+            catalog,
+            format_=format_,
+            verbose=verbose,
+            detailed=detailed_exitcode,
+        )
     if databases is not None:
         return sharded.plan(
             session,
