@@ -63,8 +63,8 @@ SELECT u.{type}, u.organization_id, count(*), ((array_agg(u.id ORDER BY u.id))[1
 FROM public.{table} u WHERE u.{type} = ANY($1) AND u.deleted_at IS NULL
 GROUP BY u.{type}, u.organization_id
 """
-# Metadata that is the same travels once: with the first line that has it. By a SHA-256, since nobody
-# may be able to hide what they have behind something else.
+# Metadata that is the same travels once: with the first line that has it. By a SHA-256, since
+# nobody may be able to hide what they have behind something else.
 _CONTENTS: Final = """
 WITH counted AS (
     SELECT u.type, u.digest, u.organization_id, u.source, u.target, count(*) AS rows,
@@ -107,8 +107,8 @@ WITH t AS (
     FROM uses u JOIN public.agents a ON a.template_entity_id = u.template_entity_id
     WHERE u.organization_id = $1 AND a.organization_id <> $1
 )
-"""
-_HOW_MANY: Final = f"{_READERS} SELECT count(*) FROM readers"
+"""  # noqa: S608 - the only things put in are constants
+_HOW_MANY: Final = f"{_READERS} SELECT count(*) FROM readers"  # noqa: S608
 _SHADOWS: Final = f"""{_READERS}
 SELECT 'entity_type', t.slug, t.organization_id, t.id::text
 FROM readers r JOIN public.entity_types t ON t.organization_id = r.organization_id
@@ -117,7 +117,7 @@ UNION ALL
 SELECT 'relationship_type', t.slug, t.organization_id, t.id::text
 FROM readers r JOIN public.entity_relationship_types t ON t.organization_id = r.organization_id
 WHERE t.deleted_at IS NULL AND t.status = 'active' AND t.slug = ANY($3)
-"""
+"""  # noqa: S608
 
 # Where the rows of a kind are, the column that says of which type they are, and what they relate.
 _TABLES: Final = {
@@ -209,9 +209,8 @@ def alone(connection: Connection, kind: str, row: str) -> str:
 
 def _streamed(connection: Connection, asked: Runnable) -> Iterator[Rows]:
     """An answer of any length, some lines at a time; only one at once."""
-    declared = Fixed(
-        f"DECLARE catalog_use NO SCROLL CURSOR FOR {asked.sql}", tuple(asked.parameters)
-    )
+    text = f"DECLARE catalog_use NO SCROLL CURSOR FOR {asked.sql}"
+    declared = Fixed(text, tuple(asked.parameters))
     # All of it will be read, and all of it is one query.
     whole = Fixed(
         "SELECT set_config('cursor_tuple_fraction', '1', true), set_config('jit', 'off', true)"

@@ -13,8 +13,9 @@ from reconciler.database.installations import find_organizations, organizations_
 from reconciler.database.platform import SETTINGS
 from reconciler.errors import ReconcilerError, RefusedError
 from reconciler.impact import change_file
+from reconciler.impact.tally import Tally
 from reconciler.impact.types import Changed, Vocabulary, changes, overlaid, vocabulary
-from reconciler.impact.using import Tally, look
+from reconciler.impact.using import look
 from reconciler.model.catalog_change import CatalogChange
 from reconciler.model.impact import Impact, Shadowed, TenantImpact, TypeImpact
 from reconciler.model.snapshot import Organization
@@ -127,7 +128,5 @@ def _type(
         rows=sum(tally.rows.values()),
         organizations=len(tally.rows),
         now_unjudged=tally.now_unjudged,
-        tenants=tuple(
-            sorted(tenants, key=lambda one: (one.organization.slug, one.organization.id))
-        ),
+        tenants=tuple(sorted(tenants, key=lambda one: one.organization.slug)),
     )

@@ -95,7 +95,8 @@ def judging(changed: Sequence[Changed]) -> list[Judge]:
     for one in changed:
         judge = Judge(one)
         found.append(judge)
-        now, then = (side and side.schema for side in (one.now, one.then))
+        now = one.now.schema if one.now else None
+        then = one.then.schema if one.then else None
         if then is None or then == now:
             continue
         try:

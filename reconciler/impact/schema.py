@@ -44,15 +44,17 @@ def loaded(text: str) -> Any:
 
 
 class Schema:
-    """A `metadata_schema`; raises UnjudgedError, with every reason, where nobody can judge by it."""
+    """A `metadata_schema`; raises UnjudgedError, with every reason, for one that judges nothing."""
 
     def __init__(self, text: str) -> None:
         from jsonschema.validators import validator_for
-        from jsonschema_specifications import REGISTRY
+        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 
         content = loaded(text)
         named = content.get("$schema", DIALECT) if isinstance(content, dict) else DIALECT
-        plain: Any = validator_for({"$schema": named}, None) if isinstance(named, str) else None
+        nothing: Any = None
+        known = isinstance(named, str)
+        plain: Any = validator_for({"$schema": named}, nothing) if known else nothing
         if plain is None:
             raise UnjudgedError(f"its dialect is not known: $schema is {json.dumps(named)[:200]}")
         if isinstance(content, dict):
@@ -120,7 +122,8 @@ def _exact(plain: Any) -> Any:
 
     whole = plain.TYPE_CHECKER.redefine("integer", lambda _, one: _is_whole(one))
     multiples = {"multipleOf", "divisibleBy"} & plain.VALIDATORS.keys()
-    return extend(plain, dict.fromkeys(multiples, _multiple_of), type_checker=whole)
+    extended: Any = extend
+    return extended(plain, dict.fromkeys(multiples, _multiple_of), type_checker=whole)
 
 
 def _is_whole(one: Any) -> bool:

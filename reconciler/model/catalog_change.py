@@ -71,9 +71,11 @@ class CatalogChange(_Written):
 
     def named(self) -> dict[Address, EntityType | RelationshipType]:
         """The types that are named, by address."""
-        types = [("entity_type", one) for one in self.entity_types]
-        relations = [("relationship_type", one) for one in self.relationship_types]
-        return {Address.of(kind, (one.slug,)): one for kind, one in (*types, *relations)}
+        types = {Address.of("entity_type", (one.slug,)): one for one in self.entity_types}
+        relations = {
+            Address.of("relationship_type", (one.slug,)): one for one in self.relationship_types
+        }
+        return {**types, **relations}
 
     @validator(mode="after")
     def _once(self) -> CatalogChange:
