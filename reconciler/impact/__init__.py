@@ -6,12 +6,14 @@ publisher and the tenants. Nothing is written, and it is asked in nobody's name.
 
 from __future__ import annotations
 
+from typing import Final
+
 from reconciler.database import catalog_use
 from reconciler.database.asking import run
 from reconciler.database.connection import Connection, Database, session, transaction
 from reconciler.database.installations import find_organizations, organizations_by_id
 from reconciler.database.platform import SETTINGS
-from reconciler.errors import ReconcilerError, RefusedError
+from reconciler.errors import MissingGrantError, ReconcilerError, RefusedError
 from reconciler.impact import change_file
 from reconciler.impact.tally import Tally
 from reconciler.impact.types import Changed, Vocabulary, changes, overlaid, vocabulary
@@ -20,6 +22,12 @@ from reconciler.model.catalog_change import CatalogChange
 from reconciler.model.impact import Impact, Shadowed, TenantImpact, TypeImpact
 from reconciler.model.snapshot import Organization
 from reconciler.progress import tell
+
+_RIGHTS: Final = (
+    "Judging what tenants keep takes more than planning does: SELECT on organization, agents, "
+    "entities, entity_types, entity_relationships, entity_relationship_types and "
+    "entity_relationship_type_rules."
+)
 
 
 def catalog_change(
@@ -46,26 +54,36 @@ def catalog_change(
         raise ReconcilerError(
             "a change that is written down names its catalog itself", hint="Leave out --catalog."
         )
-    with session(database) as connection, transaction(connection, read_only=True):
-        run(connection, [SETTINGS])
-        catalog_use.fitting(connection)
-        tell("reading", what="the catalog")
-        if given is None:
-            home, staged = find_organizations(connection, [str(catalog), str(change)])
-            now = _now(connection, home)
-            if home.id == staged.id:
-                raise RefusedError(
-                    f"{home.slug} cannot become what it is already",
-                    hint="Name the organisation that holds the vocabulary as it is to be.",
-                )
-            to_be = vocabulary(*catalog_use.types_of(connection, staged.id))
-        else:
-            (home,) = find_organizations(connection, [given.catalog])
-            now = _now(connection, home)
-            to_be = overlaid(now, given)
-        changed = changes(now, to_be)
-        said = change if isinstance(change, str) else given.catalog if given else ""
-        return _impact(connection, home, said, changed)
+    try:
+        with session(database) as connection, transaction(connection, read_only=True):
+            return _looked(connection, change, given, catalog)
+    except MissingGrantError as error:
+        raise MissingGrantError(error.message, hint=_RIGHTS) from error
+
+
+def _looked(
+    connection: Connection,
+    change: str | CatalogChange,
+    given: CatalogChange | None,
+    catalog: str | None,
+) -> Impact:
+    run(connection, [SETTINGS])
+    catalog_use.fitting(connection)
+    tell("reading", what="the catalog")
+    if given is not None:
+        (home,) = find_organizations(connection, [given.catalog])
+        now = _now(connection, home)
+        said = change if isinstance(change, str) else given.catalog
+        return _impact(connection, home, said, changes(now, overlaid(now, given)))
+    home, staged = find_organizations(connection, [str(catalog), str(change)])
+    now = _now(connection, home)
+    if home.id == staged.id:
+        raise RefusedError(
+            f"{home.slug} cannot become what it is already",
+            hint="Name the organisation that holds the vocabulary as it is to be.",
+        )
+    to_be = vocabulary(*catalog_use.types_of(connection, staged.id))
+    return _impact(connection, home, staged.slug, changes(now, to_be))
 
 
 def _now(connection: Connection, home: Organization) -> Vocabulary:

@@ -29,8 +29,8 @@ class Invalid(_Rows):
     """Metadata that holds to the type's schema as it is, and not as it would be.
 
     keyword  the keyword of JSON Schema that fails; `false` for a schema that nothing holds to
-    pointer  where in the metadata, as a JSON Pointer; of what is missing, where it has to stand;
-             null for further places, which are not told apart any more
+    pointer  where in the metadata, as a JSON Pointer; of what is missing, where it has to stand,
+             and of `false` what it stands in; null for further places, which are not told apart
     """
 
     about: Literal["invalid"] = "invalid"

@@ -27,11 +27,11 @@ def text(impact: Impact, *, color: bool, width: int, verbose: bool) -> str:
 
 def markdown(impact: Impact, *, verbose: bool) -> str:
     """All of it as Markdown of limited size, ending in a newline."""
-    page = Page(_LIMIT)
+    page = Page(_LIMIT, shows_all="--format text")
     page.append(f"# Change of the catalog {escape.code(impact.catalog.slug)}")
     page.append(summary(impact))
     page.append(f"Change: {escape.code(impact.change)}, {readers(impact)}.")
-    page.section("Types", "type", ((_block(one, verbose), 1) for one in impact.types))
+    page.section("Types", "type", ((_fitting(one, verbose), 1) for one in impact.types))
     return page.text()
 
 
@@ -65,9 +65,12 @@ def _lines(impact: Impact, out: Terminal, verbose: bool) -> Iterator[str]:
         if one.now_unjudged:
             yield from out.wrapped(_unjudged(one, escape.visible))
         shown, more = _shown(one.tenants, verbose)
+        for line in _totals(one, escape.name) if more else ():
+            yield from out.wrapped(line)
         for tenant in shown:
             symbol = words.CONFLICT if tenant.broken else ""
-            yield out.headline(symbol, "  " + _tenant(tenant, escape.name), [])
+            said_of_it = _tenant(tenant, escape.name)
+            yield f"{out.paint(symbol, f'{symbol:>3}')}   {said_of_it}"
             said, hidden = _said(tenant, escape.name, verbose)
             for line in said:
                 yield from (f"  {part}" for part in out.wrapped(line))
@@ -79,6 +82,11 @@ def _lines(impact: Impact, out: Terminal, verbose: bool) -> Iterator[str]:
     yield summary(impact)
 
 
+def _fitting(one: TypeImpact, verbose: bool) -> str:
+    full = _block(one, verbose)
+    return full if len(full) < _LIMIT // 3 else _block(one, verbose=False)
+
+
 def _block(one: TypeImpact, verbose: bool) -> str:
     name = escape.code(str(words.row(one.address)))
     lines = [f"### {_SYMBOLS[one.change]} {name}", "", f"{_headline(one)}"]
@@ -86,6 +94,7 @@ def _block(one: TypeImpact, verbose: bool) -> str:
         lines += ["", _unjudged(one, escape.code)]
     shown, more = _shown(one.tenants, verbose)
     lines += [""] if shown else []
+    lines += [f"- {line}" for line in _totals(one, escape.code)] if more else []
     for tenant in shown:
         lines.append(f"- {_tenant(tenant, escape.code)}")
         said, hidden = _said(tenant, escape.code, verbose)
@@ -133,6 +142,22 @@ def _shown(tenants: Sequence[TenantImpact], verbose: bool) -> tuple[Sequence[Ten
     return shown, len(worst) - len(shown)
 
 
+def _totals(one: TypeImpact, say: Say) -> list[str]:
+    """What is found, whosever the rows are, what weighs most first."""
+    rows: Counter[str] = Counter()
+    whose: Counter[str] = Counter()
+    for tenant in one.tenants:
+        for finding in tenant.findings:
+            if finding.about != "shadowed":
+                what = _what(finding, say)
+                rows[what] += finding.rows
+                whose[what] += 1
+    return [
+        f"{what}: {words.count(number, 'row')} in {words.count(whose[what], 'organisation')}"
+        for what, number in rows.most_common(FINDINGS)
+    ]
+
+
 def _said(one: TenantImpact, say: Say, verbose: bool) -> tuple[list[str], int]:
     """What is said of an organisation, and how much is not."""
     shown = one.findings if verbose else one.findings[:FINDINGS]
@@ -140,18 +165,21 @@ def _said(one: TenantImpact, say: Say, verbose: bool) -> tuple[list[str], int]:
 
 
 def _finding(one: Finding, say: Say) -> str:
+    what = _what(one, say)
+    return what if one.about == "shadowed" else f"{what}: {_rows(one.rows, one.ids, say)}"
+
+
+def _what(one: Finding, say: Say) -> str:
     match one.about:
         case "in_use":
-            return f"of a type that goes: {_rows(one.rows, one.ids, say)}"
+            return "of a type that goes"
         case "invalid":
-            where = "in other places" if one.pointer is None else f"at {say(one.pointer or '/')}"
-            where = "as a whole" if one.pointer == "" else where
-            return f"{say(one.keyword)} {where}: {_rows(one.rows, one.ids, say)}"
+            where = "in other places" if one.pointer is None else f"at {say(one.pointer)}"
+            return f"{say(one.keyword)} {'as a whole' if one.pointer == '' else where}"
         case "no_rule":
-            pair = f"from {say(one.source)} to {say(one.target)}"
-            return f"no rule any more {pair}: {_rows(one.rows, one.ids, say)}"
+            return f"no rule any more from {say(one.source)} to {say(one.target)}"
         case "unjudged":
-            return f"nobody could judge, {say(one.why)}: {_rows(one.rows, one.ids, say)}"
+            return f"nobody could judge, {say(one.why)}"
         case "shadowed":
             return f"a type of its own has this slug: id {say(one.id)}"
         case _:

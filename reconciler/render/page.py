@@ -11,7 +11,7 @@ from reconciler.model.plan import Plan
 from reconciler.render import escape, words
 from reconciler.render.layout import Line
 
-_SHOW_ALL: Final = "`reconcile show FILE --format text` shows all"
+_SHOW_ALL: Final = "reconcile show FILE --format text"
 _KINDS_LISTED: Final = 50
 # Headings, and what is said about what does not fit, must fit in any case.
 _RESERVE: Final = 1_500
@@ -20,8 +20,9 @@ _RESERVE: Final = 1_500
 class Page:
     """Blocks of Markdown, as many as fit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, shows_all: str = _SHOW_ALL) -> None:
         self._left = limit - _RESERVE
+        self._shows_all = shows_all
         self._text = ""
 
     def text(self) -> str:
@@ -51,7 +52,9 @@ class Page:
                 self.append(block)
         if hidden:
             are = "is" if hidden == 1 else "are"
-            self.append(f"_{words.count(hidden, thing)} {are} not shown here; {_SHOW_ALL}._")
+            self.append(
+                f"_{words.count(hidden, thing)} {are} not shown here; `{self._shows_all}` shows all._"
+            )
 
 
 def table(plan: Plan, say: words.Say) -> str:
