@@ -52,9 +52,8 @@ class Page:
                 self.append(block)
         if hidden:
             are = "is" if hidden == 1 else "are"
-            self.append(
-                f"_{words.count(hidden, thing)} {are} not shown here; `{self._shows_all}` shows all._"
-            )
+            what = f"{words.count(hidden, thing)} {are} not shown here"
+            self.append(f"_{what}; `{self._shows_all}` shows all._")
 
 
 def table(plan: Plan, say: words.Say) -> str:
