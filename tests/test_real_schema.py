@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from reconciler import library
+from reconciler import CatalogChange, library
 from reconciler.database.embedded import Server
 from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
 from tests.fixtures.world import World, copied
@@ -246,3 +246,14 @@ def test_row_level_security_that_hides_rows_is_an_error(real: World) -> None:
             real.sql(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
     finally:
         real.sql(f"DROP ROLE {role}")
+
+
+def test_a_catalogs_change_is_judged(real: World) -> None:
+    real.sql(
+        "INSERT INTO entities (organization_id, slug, name, entity_type_id, created_by)"
+        f" SELECT 'org_plot', 'rose', 'Rose', id, 'user_ana' FROM {TYPES} WHERE slug = 'plant'"
+    )
+    change = CatalogChange.model_validate({"catalog": "garden", "complete": True})
+    impact = library.catalog_change(real.dsn, change)
+    assert [one.change for one in impact.types] == ["retired"] * 5
+    assert (impact.broken, impact.organizations) == (1, 1)

@@ -38,9 +38,13 @@ def number(text: str) -> int | Decimal:
 def loaded(text: str) -> Any:
     """JSON text as jsonschema takes it; raises UnjudgedError."""
     try:
-        return json.loads(text, parse_float=number, parse_int=number)
+        return json.loads(text, parse_float=number, parse_int=_whole)
     except (RecursionError, ArithmeticError, ValueError) as error:
         raise UnjudgedError("it is nested too deeply to be read") from error
+
+
+def _whole(text: str) -> int | Decimal:
+    return int(text) if len(text) < _LONGEST_INT else Decimal(text)
 
 
 class Schema:

@@ -18,18 +18,20 @@ def look(connection: Connection, changed: Sequence[Changed]) -> dict[Address, Ta
 
     Raises ReconcilerError where nobody could judge by a schema as it is to be.
     """
-    judges = {
-        one.now.id: judge
-        for one, judge in zip(changed, judging(changed), strict=True)
-        if one.now is not None and one.now.id is not None
-    }
+    judges = judging(changed)
     for kind in ("entity_type", "relationship_type"):
-        here = {of: one for of, one in judges.items() if one.changed.address.kind == kind}
+        # Each table has ids of its own.
+        here = {
+            one.changed.now.id: one
+            for one in judges
+            if one.changed.address.kind == kind
+            and one.changed.now is not None
+            and one.changed.now.id is not None
+        }
         tell("comparing", what=f"what is of each {kind.replace('_', ' ')}")
         _count(connection, kind, {of: one for of, one in here.items() if not one.looks})
         _judge(connection, kind, {of: one for of, one in here.items() if one.looks})
-    found = {one.changed.address: one.tally for one in judges.values()}
-    return {one.address: found.get(one.address, Tally()) for one in changed}
+    return {one.changed.address: one.tally for one in judges}
 
 
 def _count(connection: Connection, kind: str, judges: Mapping[int, Judge]) -> None:

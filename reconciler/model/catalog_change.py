@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, StrictBool, StringConstraints, WithJsonSchema
@@ -9,7 +10,7 @@ from pydantic import model_validator as validator
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
-from reconciler.model.canonical import Number
+from reconciler.model.canonical import Number, canonical, parse
 
 
 def _no_number(given: Any) -> Any:
@@ -24,10 +25,24 @@ def _catalogs_own(given: str) -> str:
     return given
 
 
+def _exact(given: Any) -> Any:
+    """JSON as `canonical.parse` reads it, and what somebody who calls the library has instead."""
+    try:
+        canonical(given)
+    except TypeError:
+        try:
+            return parse(json.dumps(given, allow_nan=False))
+        except TypeError as error:
+            raise ValueError(f"this is not JSON: {error}") from error
+    return given
+
+
 Text = Annotated[str, StringConstraints(strict=True, min_length=1), BeforeValidator(_no_number)]
 Slug = Annotated[Text, BeforeValidator(lambda given: _catalogs_own(given) if given else given)]
-# It is held against its own dialect when it is judged; numbers in it are `Number`.
-Schema = Annotated[Any, WithJsonSchema({"type": ["object", "boolean", "null"]})]
+# It is held against its own dialect when it is judged; numbers in it are exact.
+Schema = Annotated[
+    Any, BeforeValidator(_exact), WithJsonSchema({"type": ["object", "boolean", "null"]})
+]
 
 
 class _Written(Noun):

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler import CatalogChange, Impact, ReconcilerError, catalog_change
 from reconciler.errors import (
+    HiddenRowsError,
     MissingGrantError,
     NotFoundError,
     NotInitialisedError,
@@ -347,6 +348,48 @@ def test_a_database_that_does_not_fit_says_so(world: World) -> None:
     world.sql("ALTER TABLE entities RENAME entity_type_id TO entity_type")
     with pytest.raises(SchemaMismatchError, match=r"entities\.entity_type_id"):
         look(catalogs, catalog)
+
+
+def test_numbers_of_a_caller_are_as_they_are_written(catalogs: Catalogs) -> None:
+    catalog, tenant = catalogs.catalog(), catalogs.tenant()
+    of = account(catalogs, catalog)
+    catalogs.thing(tenant, of, "a", metadata='{"n": 0.1}')
+    more = str(catalogs.thing(tenant, of, "b", metadata='{"n": 0.1000000000000000000001}'))
+    schema = {"properties": {"n": {"maximum": 0.1}}}
+    change = {"slug": "account", "metadata_schema": schema}
+    _, found = only(look(catalogs, catalog, entity_types=[change]))
+    assert found.findings == (Invalid(keyword="maximum", pointer="/n", rows=1, ids=(more,)),)
+    for wrong in (object(), {"n": float("nan")}):
+        with pytest.raises(ValueError, match="JSON"):
+            look(catalogs, catalog, entity_types=[{"slug": "a", "metadata_schema": wrong}])
+
+
+def test_hidden_rows_are_no_answer(world: World) -> None:
+    catalogs = gathered(world)
+    world.sql("CREATE ROLE impact_half LOGIN")
+    try:
+        world.sql("GRANT pg_read_all_data TO impact_half")
+        world.sql("ALTER TABLE entities ENABLE ROW LEVEL SECURITY")
+        change = CatalogChange(catalog=catalogs.home)
+        with pytest.raises(HiddenRowsError):
+            catalog_change(f"{world.dsn} user=impact_half", change)
+    finally:
+        world.sql("DROP OWNED BY impact_half")
+        world.sql("DROP ROLE impact_half")
+
+
+def test_slugs_with_anything_in_them(catalogs: Catalogs) -> None:
+    catalog, tenant = catalogs.catalog(), catalogs.tenant()
+    catalogs.uses(catalog)
+    catalogs.installed(tenant)
+    slug = "a/b.c\n'\"%"
+    catalogs.thing(tenant, catalogs.type(catalog, slug), "x")
+    gone = only(look(catalogs, catalog, complete=True))[0]
+    assert (gone.address.key, gone.rows) == ((slug,), 1)
+    assert only(look(catalogs, catalog, retired=[str(gone.address)]))[0] == gone
+    own = str(catalogs.type(tenant, f"{slug}!"))
+    new = look(catalogs, catalog, entity_types=[{"slug": f"{slug}!"}])
+    assert only(new)[1].findings == (Shadowed(id=own),)
 
 
 def test_what_a_role_may_not_read_is_said(catalogs: Catalogs) -> None:
