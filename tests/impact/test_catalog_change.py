@@ -117,6 +117,20 @@ def test_types_that_go_are_counted_where_they_are_used(catalogs: Catalogs) -> No
         look(catalogs, catalog, retired=["entity_type.stranger"])
 
 
+def test_a_type_and_a_relationship_type_may_have_the_same_id(catalogs: Catalogs) -> None:
+    catalog, tenant = catalogs.catalog(), catalogs.tenant()
+    of = catalogs.type(catalog, "account", id=1_000_000)
+    assert catalogs.relationship(catalog, "owns", id=of) == of
+    row = catalogs.thing(tenant, of, "a")
+    relationship = related(catalogs, tenant, of, (row, row))
+    impact = look(catalogs, catalog, complete=True)
+    found = {one.address.kind: one.tenants[0].findings for one in impact.types}
+    assert found == {
+        "entity_type": (InUse(rows=1, ids=(str(row),)),),
+        "relationship_type": (InUse(rows=1, ids=(relationship,)),),
+    }
+
+
 def related(
     catalogs: Catalogs, tenant: str, relation: int, ends: tuple[int, int], **more: Any
 ) -> str:
