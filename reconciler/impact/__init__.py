@@ -6,6 +6,7 @@ publisher and the tenants. Nothing is written, and it is asked in nobody's name.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from reconciler.database import catalog_use
@@ -31,7 +32,7 @@ _RIGHTS: Final = (
 
 
 def catalog_change(
-    database: Database, change: str | CatalogChange, *, catalog: str | None = None
+    database: Database, change: str | Path | CatalogChange, *, catalog: str | None = None
 ) -> Impact:
     """What would become of the rows that are of a public catalog's types, whosever they are.
 
@@ -42,11 +43,11 @@ def catalog_change(
     Raises NotFoundError; RefusedError where `catalog` is none; ReconcilerError for a change that
     cannot be judged, with every reason.
     """
-    given = change_file.load(change) if isinstance(change, str) else change
+    given = change if isinstance(change, CatalogChange) else change_file.load(change)
     if given is None and catalog is None:
         raise ReconcilerError(
-            f"{change!r} is no file, so it is the organisation that holds the vocabulary as it is "
-            "to be: say which catalog that is for",
+            f"{str(change)!r} is no file, so it is the organisation that holds the vocabulary as "
+            "it is to be: say which catalog that is for",
             hint="Name it with --catalog ORG. A file is a name with a slash, or with .json in "
             "the end.",
         )
@@ -63,7 +64,7 @@ def catalog_change(
 
 def _looked(
     connection: Connection,
-    change: str | CatalogChange,
+    change: str | Path | CatalogChange,
     given: CatalogChange | None,
     catalog: str | None,
 ) -> Impact:
@@ -73,7 +74,7 @@ def _looked(
     if given is not None:
         (home,) = find_organizations(connection, [given.catalog])
         now = _now(connection, home)
-        said = change if isinstance(change, str) else given.catalog
+        said = given.catalog if isinstance(change, CatalogChange) else str(change)
         return _impact(connection, home, said, changes(now, overlaid(now, given)))
     home, staged = find_organizations(connection, [str(catalog), str(change)])
     now = _now(connection, home)

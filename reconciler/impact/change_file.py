@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,12 +25,14 @@ _DIGITS: Final = re.compile(r"-?0*(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?")
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
-def load(typed: str) -> CatalogChange | None:
+def load(given: str | Path) -> CatalogChange | None:
     """What a file says, or None for what is no file but the name of an organisation.
 
     Raises ReconcilerError that lists every mistake.
     """
-    if not ("/" in typed or typed == infile.STDIN or typed.endswith(".json") or _there(typed)):
+    typed = str(given)
+    written = "/" in typed or typed == infile.STDIN or typed.endswith(".json")
+    if not (written or isinstance(given, Path) or _there(typed)):
         return None
     where = "the standard input" if typed == infile.STDIN else typed
     try:
@@ -68,7 +69,7 @@ def read(content: bytes, where: str) -> CatalogChange:
 
 def _there(typed: str) -> bool:
     try:
-        return Path(os.fspath(typed)).is_file()
+        return Path(typed).is_file()
     except (OSError, ValueError):
         return False
 

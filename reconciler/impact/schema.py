@@ -51,38 +51,13 @@ class Schema:
     """A `metadata_schema`; raises UnjudgedError, with every reason, for one that judges nothing."""
 
     def __init__(self, text: str) -> None:
-        from jsonschema.validators import validator_for
-        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
-
         content = loaded(text)
-        named = content.get("$schema", DIALECT) if isinstance(content, dict) else DIALECT
-        nothing: Any = None
-        known = isinstance(named, str)
-        plain: Any = validator_for({"$schema": named}, nothing) if known else nothing
-        if plain is None:
-            raise UnjudgedError(f"its dialect is not known: $schema is {json.dumps(named)[:200]}")
-        if isinstance(content, dict):
-            # jsonschema would take up the dialect's own validator again at each mention of it.
-            content = {key: value for key, value in content.items() if key != "$schema"}
-        exact = _exact(plain)
         try:
-            meta = exact(plain.META_SCHEMA, registry=REGISTRY, format_checker=plain.FORMAT_CHECKER)
-            mistakes = [
-                f"{pointer(one.absolute_path) or 'the schema'}: {one.validator} of its dialect"
-                for one in islice(meta.iter_errors(content), _TOLD)
-            ]
-            if mistakes:
-                raise UnjudgedError(f"it is no JSON Schema: {', '.join(mistakes)}")
-            unknown = sorted(set(_unresolvable(content, plain, REGISTRY)))
+            self._validator = _validator(content)
         except UnjudgedError:
             raise
         except Exception as error:  # jsonschema does not say what else it may raise.
             raise UnjudgedError(_because(error)) from error
-        if unknown:
-            raise UnjudgedError(
-                f"it refers to what it does not hold itself: {', '.join(unknown)[:500]}"
-            )
-        self._validator: Validator = exact(content, registry=REGISTRY)
 
     def failures(self, content: Any) -> frozenset[Failure]:
         """Where metadata does not hold to it: keywords, and JSON Pointers; raises UnjudgedError."""
@@ -117,6 +92,35 @@ def _because(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it refers to itself without end, or is nested too deeply"
     return f"jsonschema cannot judge by it ({type(error).__name__})"
+
+
+def _validator(content: Any) -> Validator:
+    from jsonschema.validators import validator_for
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+
+    named = content.get("$schema", DIALECT) if isinstance(content, dict) else DIALECT
+    unknown: Any = None
+    plain: Any = validator_for({"$schema": named}, unknown) if isinstance(named, str) else unknown
+    if plain is None:
+        raise UnjudgedError(f"its dialect is not known: $schema is {json.dumps(named)[:200]}")
+    if isinstance(content, dict):
+        # jsonschema would take up the dialect's own validator again at each mention of it.
+        content = {key: value for key, value in content.items() if key != "$schema"}
+    exact = _exact(plain)
+    meta = exact(plain.META_SCHEMA, registry=REGISTRY, format_checker=plain.FORMAT_CHECKER)
+    mistakes = [
+        f"{pointer(one.absolute_path) or 'the schema'}: {one.validator} of its dialect"
+        for one in islice(meta.iter_errors(content), _TOLD)
+    ]
+    if mistakes:
+        raise UnjudgedError(f"it is no JSON Schema: {', '.join(mistakes)}")
+    outside = sorted(set(_unresolvable(content, plain, REGISTRY)))
+    if outside:
+        raise UnjudgedError(
+            f"it refers to what it does not hold itself: {', '.join(outside)[:500]}"
+        )
+    found: Validator = exact(content, registry=REGISTRY)
+    return found
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ def test_a_file_is_told_from_an_organisation(
     Path("plain").write_text(json.dumps(GOOD), encoding="utf-8")
     assert load("org_x") is None
     assert load("x" * 5000) is None
+    assert load(Path("plain")) == load("plain")
     assert load("plain") == load("./plain") == load(str(tmp_path / "plain"))
-    for missing in ("missing.json", "no/where", str(tmp_path)):
+    for missing in ("missing.json", "no/where", str(tmp_path), Path("missing")):
         with pytest.raises(ReconcilerError, match="cannot read"):
             load(missing)
 
@@ -39,6 +41,13 @@ def test_the_published_schema_takes_what_is_read() -> None:
     Draft202012Validator(schema).validate(GOOD)
     assert not Draft202012Validator(schema).is_valid({**GOOD, "retire": []})
     assert read(b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), "x").catalog == "finance"
+
+
+def test_the_readmes_file_is_one() -> None:
+    page = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("## Changing a catalog")
+    (written,) = re.findall(r"```json\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    assert read(written.encode(), "README.md").retired == ("entity_type.budget",)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,30 @@ def test_known_answers(schema: str, content: str, failures: set[tuple[str, str]]
 
 
 @pytest.mark.parametrize(
+    "dialect",
+    [
+        "http://json-schema.org/draft-03/schema#",
+        "http://json-schema.org/draft-04/schema#",
+        "http://json-schema.org/draft-06/schema#",
+        "http://json-schema.org/draft-07/schema",
+        "https://json-schema.org/draft/2019-09/schema",
+        "https://json-schema.org/draft/2020-12/schema",
+    ],
+)
+def test_every_known_dialect(dialect: str) -> None:
+    schema = {
+        "$schema": dialect,
+        "properties": {"a": {"$ref": "#/definitions/n"}, "b": {"maximum": 0.3}},
+        "definitions": {"n": {"type": "integer"}},
+    }
+    told = fails(json.dumps(schema), '{"a": 1.5, "b": 0.30000000000000000001}')
+    assert told == {("type", "/a"), ("maximum", "/b")}
+    assert not fails(json.dumps(schema), '{"a": 1.0, "b": 0.3}')
+    with pytest.raises(UnjudgedError, match="does not hold itself"):
+        Schema(json.dumps({**schema, "definitions": {"n": {"$ref": "https://a.test/b"}}}))
+
+
+@pytest.mark.parametrize(
     "reference",
     ["http://127.0.0.1:{port}/x", "//127.0.0.1:{port}/x", "file:///etc/passwd", "other.json"],
 )
@@ -154,6 +178,7 @@ def test_a_reference_in_data_is_none() -> None:
         {"$schema": "http://json-schema.org/draft-04/schema#", "patternProperties": {"(": {}}},
         {"anyOf": []},
         {"$schema": None},
+        {"$schema": "http://["},
         {"$schema": ["a"]},
         {"$id": 7},
         {"$ref": "http://[::1"},
