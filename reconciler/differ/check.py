@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.differ.patch import patched
+from reconciler.differ.provided import provided
 from reconciler.differ.taking_part import taking_part
 from reconciler.errors import InvalidPlanError
 from reconciler.kinds import Kinds
@@ -86,6 +87,7 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             yield f"{change.address}: rows of this kind are only pointed at"
         yield from _place(kind, change, plan, kinds)
         yield from _wanted(change, plan)
+        yield from provided(kind, change, plan)
         if isinstance(change, Create):
             yield from _created(kind, change, plan, kinds)
         else:

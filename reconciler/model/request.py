@@ -57,6 +57,7 @@ class Request(Noun):
              release  only give rows away
              undo     undo `revision`
              refresh  only say what drifted
+    install  of an install: copy the template's rows, or refer to them
     targets, targets_from, installed, where, exclude
                how the targets were chosen (see `Selection`); which they are is the plan's to say
     prune      retire what the template no longer has
@@ -79,6 +80,7 @@ class Request(Noun):
     kinds: str | None = None
     databases: str | None = None
     mode: Mode = "sync"
+    install: Literal["copy", "reference"] | None = None
     revision: int | None = None
     prune: bool = False
     keep_rows: bool = False
@@ -122,7 +124,15 @@ class Request(Noun):
     def meaning(self) -> dict[str, object]:
         """What of it is part of the plan's meaning, beyond the default."""
         found = self.model_dump(
-            include={"mode", "revision", "prune", "keep_rows", "skip_conflicted", "moved"},
+            include={
+                "mode",
+                "install",
+                "revision",
+                "prune",
+                "keep_rows",
+                "skip_conflicted",
+                "moved",
+            },
             exclude_defaults=True,
         )
         return {

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
+from reconciler.model.membership import Membership
 from reconciler.model.value import Values
 
 # A detached row is live itself, and what it belongs to is dead.
@@ -187,6 +188,7 @@ class Snapshot(Noun):
     uses    what uses the rows that may be retired
     placed  all that was placed, with every managed column, where drift is asked for
     heirs   another template of the same organisation, by the target that has it installed
+    membership  what the targets lack of the actor, where members are concerned
     """
 
     database: DatabaseIdentity
@@ -205,6 +207,7 @@ class Snapshot(Noun):
     uses: tuple[Use, ...] = ()
     placed: tuple[State, ...] = ()
     heirs: dict[str, Heir] = Field(default_factory=dict)
+    membership: Membership | None = None
 
     @property
     def organizations(self) -> tuple[str, ...]:
@@ -228,6 +231,7 @@ class Snapshot(Noun):
                     for target, heir in self.heirs.items()
                     if target not in organizations
                 },
+                "membership": self.membership and self.membership.without(organizations),
             }
         )
 

@@ -39,6 +39,7 @@ from reconciler.reader.answers import (
 )
 from reconciler.reader.closer import Places, count_uses, look, places_of
 from reconciler.reader.decode import fingerprint
+from reconciler.reader.membership import concerned, with_members
 from reconciler.reader.selecting import Listed
 from reconciler.sql.asking import Asking
 
@@ -61,6 +62,7 @@ def read(
     Returns the snapshot, the actor, and the kinds as this release of the database has them.
     Raises NotFoundError, RefusedError, NotAuthorisedError, or what `open_database` raises.
     """
+    kinds = concerned(kinds, request, undoing)
     with transaction(connection, read_only=True):
         first = Batch()
         opened = begin(first, kinds, identifying(first))
@@ -96,6 +98,7 @@ def read(
             snapshot = reading.held()
         else:
             snapshot = reading.compared(request)
+            snapshot = with_members(snapshot, connection, opening, asked, about, acting)
     return snapshot, acting, opening.kinds
 
 

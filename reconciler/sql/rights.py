@@ -16,7 +16,7 @@ from reconciler.sql.uniqueness import columns_in, speaks_of
 PLATFORM: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("public", "organization"): ("id", "slug", "name", "visibility"),
     ("public", "member"): ("organizationId", "userId", "role"),
-    ("public", "user"): ("id", "email"),
+    ("public", "user"): ("id", "name", "email", "emailVerified"),
     ("public", "agents"): ("id", "organization_id", "template_agent_id", "name"),
 }
 # The ledger's tables that an apply writes to, and how; it never deletes.
@@ -113,7 +113,7 @@ def _updated(kind: Kind, kinds: Kinds) -> frozenset[str]:
     """The columns that may change in a row, its name among them where it can be renamed."""
     fixed = {kind.id, kind.scope, kind.parent.column if kind.parent else None}
     names = kind.updated - fixed
-    if not (kind.history or kind.installs):
+    if not (kind.history or kind.installs or kind.provides):
         names |= set(kind.key) - fixed
     above = any(other.parent and other.parent.kind == kind.name for other in kinds)
     # A row is locked while rows are hung under it, and a lock takes the right to update something.
