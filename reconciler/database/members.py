@@ -55,10 +55,13 @@ WITH person AS MATERIALIZED ({_PERSON}), known AS MATERIALIZED (
     FROM known k LEFT JOIN others o ON o.entity_id = k.entity
     GROUP BY k.organization_id
 ), typed AS MATERIALIZED (
-    SELECT DISTINCT y.organization_id FROM public.entity_types y
+    SELECT y.organization_id,
+           CASE WHEN jsonb_typeof(y.metadata_schema -> 'required') = 'array'
+                THEN y.metadata_schema -> 'required' ELSE '[]' END AS required
+    FROM public.entity_types y
     WHERE y.organization_id = ANY($2) AND y.slug = '$member' AND y.deleted_at IS NULL
 )
-SELECT y.organization_id IS NOT NULL, coalesce(t.identities, '[]'), array_agg(w.id ORDER BY w.id)
+SELECT y.required, coalesce(t.identities, '[]'), array_agg(w.id ORDER BY w.id)
 FROM unnest($2::text[]) AS w (id)
 CROSS JOIN person p
 LEFT JOIN told t ON t.organization_id = w.id
@@ -89,11 +92,13 @@ def membership_of(user: str, organizations: Sequence[str]) -> Question[Membershi
     return Question([*leading, *asked], meaning)
 
 
-def _known(typed: bool, identities: Sequence[Sequence[str]], here: Sequence[str]) -> Known:
+def _known(
+    required: Sequence[object] | None, identities: Sequence[Sequence[str]], here: Sequence[str]
+) -> Known:
     names = ("namespace", "identifier", "source", "entity", "wrong", "other")
     told = (dict(zip(names, one, strict=True)) for one in identities)
     return Known(
         organizations=tuple(here),
-        typed=typed,
+        required=None if required is None else tuple(map(str, required)),
         identities=tuple(Identity.model_validate(one) for one in told),
     )

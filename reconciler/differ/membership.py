@@ -7,14 +7,15 @@
 | by such an address, from another source   | conflict `untrusted_member`, unless adopted by name  |
 | not at all                                | a new member, with both names                        |
 
-Whatever the tenant took away stays away, and what a plan retired comes back.
+Of its metadata, it has what the type requires and the platform knows of the user (user_id, email,
+name). Whatever the tenant took away stays away, and what a plan retired comes back.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from reconciler.differ.ownership import Ownership
@@ -22,6 +23,7 @@ from reconciler.differ.told import Told, in_order, remaining
 from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS
 from reconciler.model.address import Address
+from reconciler.model.canonical import canonical
 from reconciler.model.change import Create, Restore
 from reconciler.model.conflict import (
     DeadRowBlocks,
@@ -89,7 +91,7 @@ class Members:
             self.told.ambiguous(self._identity("email", mail[0].identifier), here)
         elif mail:
             self._bind(members, mail[0], here, missing)
-        elif not known.typed:
+        elif known.required is None:
             address = self._member(next(_slugs(person)))
             found = [
                 MissingReference(
@@ -99,7 +101,7 @@ class Members:
             ]
             self.told.report(address, found)
         else:
-            self._create(person, here, missing)
+            self._create(person, here, missing, known.required)
 
     def _known(self, own: Identity, here: frozenset[str], missing: Mapping[Namespace, str]) -> None:
         """The user's id says who it is: only the address may be missing."""
@@ -143,12 +145,19 @@ class Members:
         self.told.report(address, found)
 
     def _create(
-        self, person: Person, here: frozenset[str], missing: Mapping[Namespace, str]
+        self,
+        person: Person,
+        here: frozenset[str],
+        missing: Mapping[Namespace, str],
+        required: Collection[str],
     ) -> None:
         """A new member, under the first name that nobody has; or the one that a plan made."""
+        name = person.name.strip() or person.email or person.user_id
+        told = {"user_id": person.user_id, "email": person.email, "name": name}
+        metadata = {text: value for text, value in told.items() if value and text in required}
         values: Values = {
-            "name": person.name.strip() or person.email or person.user_id,
-            "metadata": Json(text="{}"),
+            "name": name,
+            "metadata": Json(text=canonical(metadata)),
             "entity_type_id": Ref(ref=_TYPE),
         }
         taken: dict[str, str] = dict.fromkeys(here, "")

@@ -41,10 +41,14 @@ class Identity(Noun):
 
 
 class Known(Noun):
-    """What some targets know of the person; `typed` says that they have a live type `$member`."""
+    """What some targets know of the person.
+
+    required  the properties that a member's metadata must have there; None where there is no live
+              type `$member`
+    """
 
     organizations: tuple[str, ...]
-    typed: bool
+    required: tuple[str, ...] | None
     identities: tuple[Identity, ...] = ()
 
     def named(self, namespace: Namespace) -> tuple[Identity, ...]:
