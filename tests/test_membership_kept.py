@@ -285,7 +285,7 @@ def test_why_knows_whose_a_member_is(people: People) -> None:
     slug = people.known(tenant)[0][0]
     told = library.why(people.world.dsn, tenant, f"member.{slug}", template=TEMPLATE)
     assert "An install by reference made it" in told.rule.says
-    assert [one.number for one in told.revisions] == [revision]
+    assert [one.revision.number for one in told.revisions] == [revision]
     mine = people.entity(tenant, "mine")
     assert mine
     told = library.why(people.world.dsn, tenant, "member.mine", template=TEMPLATE)
