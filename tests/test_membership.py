@@ -94,143 +94,146 @@ def test_without_a_type_there_is_no_member(people: People) -> None:
     assert len(people.known(tenant)) == 2
 
 
-class TestWhoIsKnown:
-    def test_by_the_users_id(self, people: People) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
+def test_known_by_the_users_id(people: People) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    entity = people.entity(tenant, "ida")
+    people.identity(tenant, entity, "auth_user_id", user)
+    plan = people.plan(user, tenant)
+    assert described(plan) == [f"create member_identity.email/{user}@acme.test"]
+    people.world.apply(plan)
+    assert {slug for slug, *_ in people.known(tenant)} == {"ida"}
+    assert people.plan(user, tenant).empty
+
+
+def test_an_address_that_somebody_has_stays_where_it_is(people: People) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    mine, theirs = (people.entity(tenant, slug) for slug in ("mine", "theirs"))
+    people.identity(tenant, mine, "auth_user_id", user)
+    people.identity(tenant, theirs, "email", f"{user}@acme.test", source_connector="crm")
+    assert about(people.plan(user, tenant)) == []
+
+
+@pytest.mark.parametrize("source", [None, "auth"])
+def test_known_by_an_address_that_is_trusted(people: People, source: str | None) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    entity = people.entity(tenant, "ida")
+    people.identity(tenant, entity, "email", f"{user.upper()}@ACME.test", source_connector=source)
+    plan = people.plan(user, tenant)
+    assert described(plan) == [f"create member_identity.auth_user_id/{user}"]
+    people.world.apply(plan)
+    assert people.known(tenant)[0] == ("ida", "ida", "auth_user_id", user, "auth")
+    assert people.plan(user, tenant).empty
+
+
+def test_not_known_by_an_address_that_anybody_could_have_written(people: People) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    entity = people.entity(tenant, "ida")
+    people.identity(tenant, entity, "email", f"{user}@acme.test", source_connector="crm")
+    plan = people.plan(user, tenant)
+    assert about(plan) == []
+    (found,) = plan.conflicts
+    assert isinstance(found, UntrustedMember)
+    assert (found.entity, found.source, found.why) == ("ida", "crm", "source")
+    skipped = people.plan(user, tenant, skip=[found.address])
+    assert (about(skipped), skipped.conflicts) == ([], ())
+    bound = people.plan(user, tenant, adopt=[found.address])
+    assert described(bound) == [f"create member_identity.auth_user_id/{user}"]
+    assert bound.notes == ()
+    people.world.apply(bound)
+    assert people.plan(user, tenant).empty
+
+
+def test_whose_word_is_taken_is_the_platforms_to_say(people: People) -> None:
+    world, user = people.world, people.user()
+    tenants = {source: people.tenant(user) for source in (None, "auth", "crm", "hr")}
+    for source, tenant in tenants.items():
         entity = people.entity(tenant, "ida")
-        people.identity(tenant, entity, "auth_user_id", user)
-        plan = people.plan(user, tenant)
-        assert described(plan) == [f"create member_identity.email/{user}@acme.test"]
-        people.world.apply(plan)
-        assert {slug for slug, *_ in people.known(tenant)} == {"ida"}
-        assert people.plan(user, tenant).empty
+        people.identity(tenant, entity, "email", f"{user}@acme.test", source_connector=source)
+    world.sql("INSERT INTO reconcile.setting VALUES ('trusted_sources', 'hr, crm')")
+    try:
+        refused = {target for target, _ in why(people.plan(user, *tenants.values()))}
+        assert refused == {tenants[None], tenants["auth"]}
+        world.sql("UPDATE reconcile.setting SET value = ',hr' WHERE name = 'trusted_sources'")
+        refused = {target for target, _ in why(people.plan(user, *tenants.values()))}
+        assert refused == {tenants["auth"], tenants["crm"]}
+    finally:
+        world.sql("DELETE FROM reconcile.setting WHERE name = 'trusted_sources'")
 
-    def test_an_address_that_somebody_has_stays_where_it_is(self, people: People) -> None:
-        user = people.user()
+
+def test_not_known_by_an_entity_that_is_no_member_of_ones_own(people: People) -> None:
+    world, user, other = people.world, people.user(), people.user()
+    found = {}
+    for wrong in ("deleted", "other_type", "nested", "taken", "elsewhere"):
         tenant = people.tenant(user)
-        mine, theirs = (people.entity(tenant, slug) for slug in ("mine", "theirs"))
-        people.identity(tenant, mine, "auth_user_id", user)
-        people.identity(tenant, theirs, "email", f"{user}@acme.test", source_connector="crm")
-        assert about(people.plan(user, tenant)) == []
-
-    @pytest.mark.parametrize("source", [None, "auth"])
-    def test_by_an_address_that_is_trusted(self, people: People, source: str | None) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
-        entity = people.entity(tenant, "ida")
-        people.identity(
-            tenant, entity, "email", f"{user.upper()}@ACME.test", source_connector=source
-        )
-        plan = people.plan(user, tenant)
-        assert described(plan) == [f"create member_identity.auth_user_id/{user}"]
-        people.world.apply(plan)
-        assert people.known(tenant)[0] == ("ida", "ida", "auth_user_id", user, "auth")
-        assert people.plan(user, tenant).empty
-
-    def test_not_by_an_address_that_anybody_could_have_written(self, people: People) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
-        entity = people.entity(tenant, "ida")
-        people.identity(tenant, entity, "email", f"{user}@acme.test", source_connector="crm")
-        plan = people.plan(user, tenant)
-        assert about(plan) == []
-        (found,) = plan.conflicts
-        assert isinstance(found, UntrustedMember)
-        assert (found.entity, found.source, found.why) == ("ida", "crm", "source")
-        skipped = people.plan(user, tenant, skip=[found.address])
-        assert (about(skipped), skipped.conflicts) == ([], ())
-        bound = people.plan(user, tenant, adopt=[found.address])
-        assert described(bound) == [f"create member_identity.auth_user_id/{user}"]
-        assert bound.notes == ()
-        people.world.apply(bound)
-        assert people.plan(user, tenant).empty
-
-    def test_whose_word_is_taken_is_the_platforms_to_say(self, people: People) -> None:
-        world, user = people.world, people.user()
-        tenants = {source: people.tenant(user) for source in (None, "auth", "crm", "hr")}
-        for source, tenant in tenants.items():
-            entity = people.entity(tenant, "ida")
-            people.identity(tenant, entity, "email", f"{user}@acme.test", source_connector=source)
-        world.sql("INSERT INTO reconcile.setting VALUES ('trusted_sources', 'hr, crm')")
-        try:
-            refused = {target for target, _ in why(people.plan(user, *tenants.values()))}
-            assert refused == {tenants[None], tenants["auth"]}
-            world.sql("UPDATE reconcile.setting SET value = ',hr' WHERE name = 'trusted_sources'")
-            refused = {target for target, _ in why(people.plan(user, *tenants.values()))}
-            assert refused == {tenants["auth"], tenants["crm"]}
-        finally:
-            world.sql("DELETE FROM reconcile.setting WHERE name = 'trusted_sources'")
-
-    def test_not_by_an_entity_that_is_no_member_of_ones_own(self, people: People) -> None:
-        world, user, other = people.world, people.user(), people.user()
-        found = {}
-        for wrong in ("deleted", "other_type", "nested", "taken", "elsewhere"):
-            tenant = people.tenant(user)
-            people.type(tenant, "contact")
-            kind = "contact" if wrong == "other_type" else "$member"
-            entity = people.entity(tenant, "ida", kind)
-            if wrong == "deleted":
-                world.sql("UPDATE entities SET deleted_at = now() WHERE id = %s", entity)
-            elif wrong == "nested":
-                above = people.entity(tenant, "team", "contact")
-                world.sql("UPDATE entities SET parent_id = %s WHERE id = %s", above, entity)
-            elif wrong == "taken":
-                people.identity(tenant, entity, "auth_user_id", other)
-            elif wrong == "elsewhere":
-                entity = people.entity(people.tenant(), "ida")
-            people.identity(tenant, entity, "email", f"{user}@acme.test")
-            found[tenant] = wrong
-        plan = people.plan(user, *found)
-        assert dict(why(plan)) == found
-        assert about(plan) == []
-        address = f"member_identity.email/{user}@acme.test"
-        # Nobody's word makes another user's entity, or no member at all, the actor's.
-        assert dict(why(people.plan(user, *found, adopt=[address]))) == found
-        assert people.plan(user, *found, skip=[address]).conflicts == ()
-
-    def test_not_by_several_entities(self, people: People) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
-        for slug, mail in (("one", f"{user}@acme.test"), ("two", f"{user}@ACME.test")):
-            people.identity(tenant, people.entity(tenant, slug), "email", mail)
-        (found,) = people.plan(user, tenant).conflicts
-        assert found.reason == "ambiguous"
-
-    def test_not_by_an_address_that_is_not_verified(self, people: People) -> None:
-        user = people.user(verified=False)
-        tenant = people.tenant(user)
-        entity = people.entity(tenant, "ida")
+        people.type(tenant, "contact")
+        kind = "contact" if wrong == "other_type" else "$member"
+        entity = people.entity(tenant, "ida", kind)
+        if wrong == "deleted":
+            world.sql("UPDATE entities SET deleted_at = now() WHERE id = %s", entity)
+        elif wrong == "nested":
+            above = people.entity(tenant, "team", "contact")
+            world.sql("UPDATE entities SET parent_id = %s WHERE id = %s", above, entity)
+        elif wrong == "taken":
+            people.identity(tenant, entity, "auth_user_id", other)
+        elif wrong == "elsewhere":
+            entity = people.entity(people.tenant(), "ida")
         people.identity(tenant, entity, "email", f"{user}@acme.test")
-        plan = people.plan(user, tenant)
-        assert described(plan) == new(user)[:2]
-        people.world.apply(plan)
-        assert people.plan(user, tenant).empty
+        found[tenant] = wrong
+    plan = people.plan(user, *found)
+    assert dict(why(plan)) == found
+    assert about(plan) == []
+    address = f"member_identity.email/{user}@acme.test"
+    # Nobody's word makes another user's entity, or no member at all, the actor's.
+    assert dict(why(people.plan(user, *found, adopt=[address]))) == found
+    assert people.plan(user, *found, skip=[address]).conflicts == ()
 
-    @pytest.mark.parametrize(
-        ("mine", "theirs"),
-        [
-            ("mi\u212ae{}@acme.test", "mike{}@acme.test"),
-            ("\u0130da{}@acme.test", "i\u0307da{}@acme.test"),
-            ("zo\u00eb{}@acme.test", unicodedata.normalize("NFD", "zo\u00eb{}@acme.test")),
-            ("\u0430na{}@acme.test", "ana{}@acme.test"),
-            ("ana{}@acme.test\u200b", "ana{}@acme.test"),
-        ],
-        ids=["kelvin", "dotted", "decomposed", "cyrillic", "invisible"],
-    )
-    def test_not_by_an_address_that_looks_alike(
-        self, people: People, mine: str, theirs: str
-    ) -> None:
-        number = len(people.world.sql('SELECT 1 FROM "user"'))
-        user = people.user(mine.format(number))
-        tenant = people.tenant(user)
-        people.identity(tenant, people.entity(tenant, "ana"), "email", theirs.format(number))
-        assert [line.partition(".")[0] for line in described(people.plan(user, tenant))] == [
-            "create member", "create member_identity", "create member_identity",
-        ]  # fmt: skip
-        people.install(user, tenant)
-        assert len(people.known(tenant)) == 3
-        assert people.plan(user, tenant).empty
+
+def test_not_known_by_several_entities(people: People) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    for slug, mail in (("one", f"{user}@acme.test"), ("two", f"{user}@ACME.test")):
+        people.identity(tenant, people.entity(tenant, slug), "email", mail)
+    (found,) = people.plan(user, tenant).conflicts
+    assert found.reason == "ambiguous"
+
+
+def test_not_known_by_an_address_that_is_not_verified(people: People) -> None:
+    user = people.user(verified=False)
+    tenant = people.tenant(user)
+    entity = people.entity(tenant, "ida")
+    people.identity(tenant, entity, "email", f"{user}@acme.test")
+    plan = people.plan(user, tenant)
+    assert described(plan) == new(user)[:2]
+    people.world.apply(plan)
+    assert people.plan(user, tenant).empty
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        ("mi\u212ae{}@acme.test", "mike{}@acme.test"),
+        ("\u0130da{}@acme.test", "i\u0307da{}@acme.test"),
+        ("zo\u00eb{}@acme.test", unicodedata.normalize("NFD", "zo\u00eb{}@acme.test")),
+        ("\u0430na{}@acme.test", "ana{}@acme.test"),
+        ("ana{}@acme.test\u200b", "ana{}@acme.test"),
+    ],
+    ids=["kelvin", "dotted", "decomposed", "cyrillic", "invisible"],
+)
+def test_not_known_by_an_address_that_looks_alike(people: People, mine: str, theirs: str) -> None:
+    number = len(people.world.sql('SELECT 1 FROM "user"'))
+    user = people.user(mine.format(number))
+    tenant = people.tenant(user)
+    people.identity(tenant, people.entity(tenant, "ana"), "email", theirs.format(number))
+    assert [line.partition(".")[0] for line in described(people.plan(user, tenant))] == [
+        "create member", "create member_identity", "create member_identity",
+    ]  # fmt: skip
+    people.install(user, tenant)
+    assert len(people.known(tenant)) == 3
+    assert people.plan(user, tenant).empty
 
 
 @pytest.mark.parametrize(

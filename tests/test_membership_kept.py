@@ -45,168 +45,169 @@ def entities(people: People, tenant: str) -> list[tuple[Any, ...]]:
     )
 
 
-class TestUndone:
-    def test_what_was_made_is_retired_and_comes_back(self, people: People) -> None:
-        user, tenant, revision = installed(people)
-        known = people.known(tenant)
-        plan = undo(people, user, revision)
-        assert [change.action for change in about(plan)] == ["retire"] * 3
-        people.world.apply(plan)
-        assert people.known(tenant) == []
-        again = people.plan(user, tenant)
-        assert [change.action for change in about(again)] == ["restore"] * 3
-        people.world.apply(again)
-        assert people.known(tenant) == known
-        assert people.plan(user, tenant).empty
+def test_what_was_made_is_retired_and_comes_back(people: People) -> None:
+    user, tenant, revision = installed(people)
+    known = people.known(tenant)
+    plan = undo(people, user, revision)
+    assert [change.action for change in about(plan)] == ["retire"] * 3
+    people.world.apply(plan)
+    assert people.known(tenant) == []
+    again = people.plan(user, tenant)
+    assert [change.action for change in about(again)] == ["restore"] * 3
+    people.world.apply(again)
+    assert people.known(tenant) == known
+    assert people.plan(user, tenant).empty
 
-    def test_undoing_the_undo_brings_the_same_rows_back(self, people: People) -> None:
-        user, tenant, revision = installed(people)
-        ids = people.world.sql("SELECT id FROM entities WHERE organization_id = %s", tenant)
-        known = people.known(tenant)
-        number = people.world.apply(undo(people, user, revision)).revision
-        assert number is not None
-        people.world.apply(undo(people, user, number))
-        assert people.known(tenant) == known
-        assert ids == people.world.sql("SELECT id FROM entities WHERE organization_id = %s", tenant)
 
-    def test_only_what_was_added_to_a_member_that_was_there(self, people: People) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
-        people.identity(tenant, people.entity(tenant, "ida"), "email", f"{user}@acme.test")
-        before = people.known(tenant)
-        revision = people.install(user, tenant).revision
-        assert revision is not None
-        people.world.apply(undo(people, user, revision))
-        assert people.known(tenant) == before
+def test_undoing_the_undo_brings_the_same_rows_back(people: People) -> None:
+    user, tenant, revision = installed(people)
+    ids = people.world.sql("SELECT id FROM entities WHERE organization_id = %s", tenant)
+    known = people.known(tenant)
+    number = people.world.apply(undo(people, user, revision)).revision
+    assert number is not None
+    people.world.apply(undo(people, user, number))
+    assert people.known(tenant) == known
+    assert ids == people.world.sql("SELECT id FROM entities WHERE organization_id = %s", tenant)
 
-    @pytest.mark.parametrize("use", ["from", "to", "child", "identity"])
-    def test_a_member_that_is_used_stays(self, people: People, use: str) -> None:
-        world = people.world
-        user, tenant, revision = installed(people)
-        ((member,),) = world.sql("SELECT id FROM entities WHERE organization_id = %s", tenant)
-        other = people.entity(tenant, "other")
-        if use == "child":
-            world.sql("UPDATE entities SET parent_id = %s WHERE id = %s", member, other)
-        elif use == "identity":
-            people.identity(tenant, member, "phone", "+44")
-        else:
-            ends = (member, other) if use == "from" else (other, member)
-            kind = world.insert(
-                "entity_relationship_types", organization_id=tenant, slug="knows", name="knows"
-            )
-            world.insert(
-                "entity_relationships",
-                organization_id=tenant,
-                relationship_type_id=kind,
-                from_entity_id=ends[0],
-                to_entity_id=ends[1],
-            )
-        plan = undo(people, user, revision)
-        (found,) = plan.conflicts
-        assert isinstance(found, InUse)
-        assert found.address.kind == "member"
-        assert sum(found.uses.values()) == 1
 
-    def test_a_member_that_was_edited_stays(self, people: People) -> None:
-        user, tenant, revision = installed(people)
-        people.world.sql(
-            """UPDATE entities SET metadata = '{"phone": 1}' WHERE organization_id = %s""", tenant
+def test_only_what_was_added_to_a_member_that_was_there(people: People) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    people.identity(tenant, people.entity(tenant, "ida"), "email", f"{user}@acme.test")
+    before = people.known(tenant)
+    revision = people.install(user, tenant).revision
+    assert revision is not None
+    people.world.apply(undo(people, user, revision))
+    assert people.known(tenant) == before
+
+
+@pytest.mark.parametrize("use", ["from", "to", "child", "identity"])
+def test_a_member_that_is_used_stays(people: People, use: str) -> None:
+    world = people.world
+    user, tenant, revision = installed(people)
+    ((member,),) = world.sql("SELECT id FROM entities WHERE organization_id = %s", tenant)
+    other = people.entity(tenant, "other")
+    if use == "child":
+        world.sql("UPDATE entities SET parent_id = %s WHERE id = %s", member, other)
+    elif use == "identity":
+        people.identity(tenant, member, "phone", "+44")
+    else:
+        ends = (member, other) if use == "from" else (other, member)
+        kind = world.insert(
+            "entity_relationship_types", organization_id=tenant, slug="knows", name="knows"
         )
-        (found,) = undo(people, user, revision).conflicts
-        assert isinstance(found, TouchedSince)
-        assert [field.column for field in found.fields] == ["metadata"]
-
-
-class TestRefused:
-    def test_a_plan_that_binds_somebody_else(self, people: People) -> None:
-        user, other = people.user(), people.user()
-        tenant = people.tenant(user)
-        boss = people.entity(tenant, "boss")
-        people.identity(tenant, boss, "auth_user_id", other)
-        plan = people.plan(user, tenant)
-        # The actor's id, and the boss's entity.
-        changes = tuple(
-            change.model_copy(
-                update={"values": {**change.values, "entity_id": Ref(ref="member.boss")}}
-            )
-            if isinstance(change, Create) and change.address.kind == "member_identity"
-            else change
-            for change in plan.changes
+        world.insert(
+            "entity_relationships",
+            organization_id=tenant,
+            relationship_type_id=kind,
+            from_entity_id=ends[0],
+            to_entity_id=ends[1],
         )
-        forged = plan.model_copy(update={"changes": changes}).identified()
-        before = entities(people, tenant)
-        with pytest.raises(StalePlanError):
-            people.world.apply(planfile.loads(planfile.dumps(forged)))
-        assert entities(people, tenant) == before
+    plan = undo(people, user, revision)
+    (found,) = plan.conflicts
+    assert isinstance(found, InUse)
+    assert found.address.kind == "member"
+    assert sum(found.uses.values()) == 1
 
-    @pytest.mark.parametrize("install", [None, "copy"])
-    def test_a_plan_that_did_not_ask_for_a_reference(
-        self, people: People, install: str | None
-    ) -> None:
-        user = people.user()
-        plan = people.plan(user, people.tenant(user))
-        request = plan.request.model_copy(update={"install": install})
-        forged = plan.model_copy(update={"request": request}).identified()
-        with pytest.raises(InvalidPlanError, match="is made for nobody"):
-            people.world.apply(forged)
 
-    @pytest.mark.parametrize(
-        "since",
-        [
-            """UPDATE "user" SET "emailVerified" = false WHERE id = '{user}'""",
-            """UPDATE "user" SET email = 'new-{user}@acme.test' WHERE id = '{user}'""",
-            "UPDATE entity_identities SET source_connector = 'crm' "
-            "WHERE organization_id = '{tenant}'",
-            "UPDATE entities SET deleted_at = now() WHERE organization_id = '{tenant}'",
-            "UPDATE entities SET slug = 'somebody' WHERE organization_id = '{tenant}'",
-            "INSERT INTO entity_identities (organization_id, entity_id, namespace, identifier) "
-            "SELECT organization_id, id, 'auth_user_id', 'user_ben' FROM entities "
-            "WHERE organization_id = '{tenant}'",
-        ],
-        ids=["unverified", "moved", "untrusted", "deleted", "renamed", "taken"],
+def test_a_member_that_was_edited_stays(people: People) -> None:
+    user, tenant, revision = installed(people)
+    people.world.sql(
+        """UPDATE entities SET metadata = '{"phone": 1}' WHERE organization_id = %s""", tenant
     )
-    def test_what_is_no_longer_so(self, people: People, since: str) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
-        people.identity(tenant, people.entity(tenant, "ida"), "email", f"{user}@acme.test")
-        plan = people.plan(user, tenant)
-        assert described(plan) == [f"create member_identity.auth_user_id/{user}"]
-        people.world.sql(since.format(user=user, tenant=tenant))
-        before = entities(people, tenant)
-        with pytest.raises((StalePlanError, ReconcilerError)) as caught:
-            people.world.apply(plan)
-        assert "Nothing was written" in caught.value.message or "actor" in caught.value.message
-        assert entities(people, tenant) == before
+    (found,) = undo(people, user, revision).conflicts
+    assert isinstance(found, TouchedSince)
+    assert [field.column for field in found.fields] == ["metadata"]
 
-    def test_the_second_of_two_installs(self, people: People) -> None:
-        user = people.user()
-        tenant = people.tenant(user)
-        first, second = people.plan(user, tenant), people.plan(user, tenant, name="Another")
-        people.world.apply(first)
+
+def test_a_plan_that_binds_somebody_else(people: People) -> None:
+    user, other = people.user(), people.user()
+    tenant = people.tenant(user)
+    boss = people.entity(tenant, "boss")
+    people.identity(tenant, boss, "auth_user_id", other)
+    plan = people.plan(user, tenant)
+    # The actor's id, and the boss's entity.
+    changes = tuple(
+        change.model_copy(update={"values": {**change.values, "entity_id": Ref(ref="member.boss")}})
+        if isinstance(change, Create) and change.address.kind == "member_identity"
+        else change
+        for change in plan.changes
+    )
+    forged = plan.model_copy(update={"changes": changes}).identified()
+    before = entities(people, tenant)
+    with pytest.raises(StalePlanError):
+        people.world.apply(planfile.loads(planfile.dumps(forged)))
+    assert entities(people, tenant) == before
+
+
+@pytest.mark.parametrize("install", [None, "copy"])
+def test_a_plan_that_did_not_ask_for_a_reference(people: People, install: str | None) -> None:
+    user = people.user()
+    plan = people.plan(user, people.tenant(user))
+    request = plan.request.model_copy(update={"install": install})
+    forged = plan.model_copy(update={"request": request}).identified()
+    with pytest.raises(InvalidPlanError, match="is made for nobody"):
+        people.world.apply(forged)
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        """UPDATE "user" SET "emailVerified" = false WHERE id = '{user}'""",
+        """UPDATE "user" SET email = 'new-{user}@acme.test' WHERE id = '{user}'""",
+        "UPDATE entity_identities SET source_connector = 'crm' WHERE organization_id = '{tenant}'",
+        "UPDATE entities SET deleted_at = now() WHERE organization_id = '{tenant}'",
+        "UPDATE entities SET slug = 'somebody' WHERE organization_id = '{tenant}'",
+        "INSERT INTO entity_identities (organization_id, entity_id, namespace, identifier) "
+        "SELECT organization_id, id, 'auth_user_id', 'user_ben' FROM entities "
+        "WHERE organization_id = '{tenant}'",
+    ],
+    ids=["unverified", "moved", "untrusted", "deleted", "renamed", "taken"],
+)
+def test_what_is_no_longer_so(people: People, since: str) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    people.identity(tenant, people.entity(tenant, "ida"), "email", f"{user}@acme.test")
+    plan = people.plan(user, tenant)
+    assert described(plan) == [f"create member_identity.auth_user_id/{user}"]
+    people.world.sql(since.format(user=user, tenant=tenant))
+    before = entities(people, tenant)
+    with pytest.raises((StalePlanError, ReconcilerError)) as caught:
+        people.world.apply(plan)
+    assert "Nothing was written" in caught.value.message or "actor" in caught.value.message
+    assert entities(people, tenant) == before
+
+
+def test_the_second_of_two_installs(people: People) -> None:
+    user = people.user()
+    tenant = people.tenant(user)
+    first, second = people.plan(user, tenant), people.plan(user, tenant, name="Another")
+    people.world.apply(first)
+    with pytest.raises(StalePlanError):
+        people.world.apply(second)
+    assert len(people.known(tenant)) == 2
+    assert people.plan(user, tenant).empty
+
+
+def test_a_name_that_the_platform_takes_meanwhile(people: People) -> None:
+    """Not seen by any check, it is met by the unique index."""
+    world, user = people.world, people.user()
+    tenant = people.tenant(user)
+    plan = people.plan(user, tenant)
+    world.sql("CREATE FUNCTION quicker() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+              "PERFORM pg_sleep(0); INSERT INTO entity_identities (organization_id, entity_id,"
+              " namespace, identifier) VALUES (NEW.organization_id, NEW.entity_id,"
+              " NEW.namespace, NEW.identifier); RETURN NEW; END $$")  # fmt: skip
+    world.sql("CREATE TRIGGER quicker BEFORE INSERT ON entity_identities FOR EACH ROW "
+              "WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION quicker()")  # fmt: skip
+    try:
         with pytest.raises(StalePlanError):
-            people.world.apply(second)
-        assert len(people.known(tenant)) == 2
-        assert people.plan(user, tenant).empty
-
-    def test_a_name_that_the_platform_takes_meanwhile(self, people: People) -> None:
-        """Not seen by any check, it is met by the unique index."""
-        world, user = people.world, people.user()
-        tenant = people.tenant(user)
-        plan = people.plan(user, tenant)
-        world.sql("CREATE FUNCTION quicker() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                  "PERFORM pg_sleep(0); INSERT INTO entity_identities (organization_id, entity_id,"
-                  " namespace, identifier) VALUES (NEW.organization_id, NEW.entity_id,"
-                  " NEW.namespace, NEW.identifier); RETURN NEW; END $$")  # fmt: skip
-        world.sql("CREATE TRIGGER quicker BEFORE INSERT ON entity_identities FOR EACH ROW "
-                  "WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION quicker()")  # fmt: skip
-        try:
-            with pytest.raises(StalePlanError):
-                world.apply(plan)
-        finally:
-            world.sql("DROP TRIGGER quicker ON entity_identities")
-            world.sql("DROP FUNCTION quicker")
-        assert people.known(tenant) == []
-        assert entities(people, tenant) == []
+            world.apply(plan)
+    finally:
+        world.sql("DROP TRIGGER quicker ON entity_identities")
+        world.sql("DROP FUNCTION quicker")
+    assert people.known(tenant) == []
+    assert entities(people, tenant) == []
 
 
 @pytest.fixture(scope="module")

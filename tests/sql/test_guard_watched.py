@@ -208,7 +208,7 @@ def test_entities_are_never_written_however_they_are_bound(real: Real, text: str
         ("UPDATE {} AS t SET deleted_at = NULL FROM {p} WHERE {t}", True),
         ("UPDATE {} AS t SET name = 'x' FROM {p} WHERE {t}", False),
         ("UPDATE {} AS t SET entity_id = 1 FROM {p} WHERE {t}", False),
-        ("UPDATE {} AS t SET slug = c.new1 FROM {p}, c WHERE {t}", False),
+        ('UPDATE {} AS t SET slug = "c"."new1" FROM {p} WHERE {t}', False),
         ("UPDATE {} AS t SET deleted_at = NULL FROM {p} WHERE t.id = 1", False),
         ("INSERT INTO {} (organization_id, parent_id) SELECT p.organization_id, 1 FROM {p}", False),
     ],
