@@ -13,7 +13,7 @@ from reconciler import resolutions as resolving
 from reconciler.database.connection import Connection, Database, session
 from reconciler.errors import NotFoundError, ReconcilerError, RefusedError, SchemaMismatchError
 from reconciler.model.plan import Plan
-from reconciler.model.request import Request
+from reconciler.model.request import Request, Way
 from reconciler.model.selection import Selection
 from reconciler.model.snapshot import Snapshot
 from reconciler.progress import tell
@@ -36,6 +36,8 @@ def plan(
     prune: bool = False,
     destroy: bool = False,
     keep_rows: bool = False,
+    mode: Way | None = None,
+    convert: Way | None = None,
     moved: Path | None = None,
     show_drift: bool = False,
     refresh_only: bool = False,
@@ -50,6 +52,10 @@ def plan(
     to act as operator. `adopt`, `skip`, `take`, `restore` and `release` are addresses of rows, or
     patterns (see `reconciler.resolutions`). `prune` retires what the template no longer has, and
     `moved` is a file that declares which rows got another name there (see `reconciler.moved`).
+
+    `mode` says how the template is installed where it is not yet: as rows of the target's own
+    (`copy`, the default), or by reference to public catalogs (`reference`). `convert` changes how
+    it is had where it is installed.
 
     `show_drift` says all that the targets changed since it was last applied, and `refresh_only`
     nothing but that.
@@ -76,6 +82,8 @@ def plan(
         kinds=str(kinds) if kinds else None,
         databases=databases,
         mode="destroy" if destroy else "refresh" if refresh_only else "sync",
+        install=mode,
+        convert=convert,
         drift=show_drift or refresh_only,
         prune=prune,
         keep_rows=keep_rows,

@@ -34,6 +34,18 @@ _OPTIONS: Final = (
         help="With --destroy: give all rows to the tenant.",
     ),
     option(
+        "mode",
+        type=click.Choice(["copy", "reference"]),
+        help="How to install where it is not installed yet: with rows of the target's own (copy,"
+        " unless said otherwise), or by reference to public catalogs.",
+    ),
+    option(
+        "convert",
+        type=click.Choice(["copy", "reference"]),
+        help="How installed targets are to have it from now on: as rows of their own, or those that"
+        " nobody customised give way to the catalogs'.",
+    ),
+    option(
         "undo",
         type=click.IntRange(1),
         metavar="REVISION",

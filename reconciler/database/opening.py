@@ -13,6 +13,7 @@ from reconciler.database.fit import Shapes, fit, tables_of
 from reconciler.database.platform import SETTINGS
 from reconciler.errors import NotInitialisedError
 from reconciler.kinds import Kinds
+from reconciler.model.kind import Kind
 from reconciler.model.snapshot import DatabaseIdentity
 from reconciler.model.table import Catalog, UniqueIndex
 
@@ -46,6 +47,11 @@ class Opening:
     left_out: dict[str, str]
     catalog: Catalog
     organizations: float
+
+    @property
+    def referring(self) -> Kind | None:
+        """The kind of installations, where this database knows of some by reference."""
+        return next((kind for kind in self.kinds if kind.by_reference), None)
 
     @property
     def uniques(self) -> tuple[tuple[UniqueIndex, ...], ...]:

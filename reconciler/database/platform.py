@@ -50,11 +50,11 @@ WITH found AS MATERIALIZED (
     SELECT w.typed, o.id, o.slug, o.name, o.visibility
     {_TYPED}
 ), installed AS MATERIALIZED (
-    SELECT organization_id, min(id) AS id FROM public.agents
+    SELECT organization_id, min(id) AS id, {{reads}} AS reads FROM public.agents
     WHERE template_agent_id = $2 AND organization_id = ANY(ARRAY(SELECT f.id FROM found f))
     GROUP BY organization_id
 )
-SELECT f.typed, f.id, f.slug, f.name, f.visibility, a.id, t.revision,
+SELECT f.typed, f.id, f.slug, f.name, f.visibility, a.id, a.reads, t.revision,
        to_char(t.revised_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 FROM found f
 LEFT JOIN installed a ON a.organization_id = f.id
@@ -86,18 +86,22 @@ def led(targets: int) -> list[Fixed]:
 
 
 def find_targets(
-    connection: Connection, typed: Sequence[str], template: Template
+    connection: Connection, typed: Sequence[str], template: Template, *, referring: bool
 ) -> tuple[Target, ...]:
     """The organisations by id or slug, in the order of their ids, each once.
 
+    `referring` says whether this database knows of installations by reference.
     Raises NotFoundError that lists every unknown one.
     """
-    return ask(connection, targets_of(typed, template))
+    return ask(connection, targets_of(typed, template, referring=referring))
 
 
-def targets_of(typed: Sequence[str], template: Template) -> Question[tuple[Target, ...]]:
+def targets_of(
+    typed: Sequence[str], template: Template, *, referring: bool
+) -> Question[tuple[Target, ...]]:
     """The same as a question, to be asked with others."""
-    asked = Fixed(_TARGETS, (list(typed), template.agent_id))
+    reads = "min(template_entity_id)" if referring else "NULL::bigint"
+    asked = Fixed(_TARGETS.format(reads=reads), (list(typed), template.agent_id))
     return Question([*led(len(typed)), asked], _targets)
 
 
@@ -110,10 +114,11 @@ def _targets(answers: Sequence[Rows]) -> tuple[Target, ...]:
             hint="Name targets by the id or the slug of the organisation.",
         )
     targets: dict[str, Target] = {}
-    for _, organization, slug, name, visibility, agent, revision, revised_at in found:
+    for _, organization, slug, name, visibility, agent, reads, revision, revised_at in found:
         targets[organization] = Target(
             organization=Organization(id=organization, slug=slug, name=name, visibility=visibility),
             agent_id=agent,
+            reads=reads,
             revision=revision,
             revised_at=revised_at,
         )

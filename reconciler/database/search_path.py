@@ -49,7 +49,7 @@ WITH t AS (
     WHERE e.organization_id = $2 AND e.deleted_at IS NULL AND k.slug = 'agent_template'
       AND k.deleted_at IS NULL AND coalesce(e.metadata ->> 'agent_id', $1) = $1
 ), uses AS ({USES})
-SELECT t.id::text, t.name, o.id, o.slug, o.name, o.visibility, {IS_CATALOG}
+SELECT t.id, t.name, o.id, o.slug, o.name, o.visibility, {IS_CATALOG}
 FROM t LEFT JOIN uses u ON u.template_entity_id = t.id
 LEFT JOIN public.organization o ON o.id = u.organization_id
 ORDER BY t.id, u.place
@@ -63,8 +63,8 @@ def references_of(connection: Connection, template: Template) -> tuple[Reference
     """
     asked = Fixed(_REFERENCES, (template.agent_id, template.organization.id))
     (rows,) = run(connection, [asked])
-    names: dict[str, str] = {}
-    found: dict[str, list[Catalog]] = defaultdict(list)
+    names: dict[int, str] = {}
+    found: dict[int, list[Catalog]] = defaultdict(list)
     for entity, name, organization, slug, called, visibility, public in rows:
         names[entity] = name
         if organization is not None:

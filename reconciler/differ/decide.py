@@ -129,9 +129,11 @@ def _round(
         frozenset(row.address for row in snapshot.rows), {kind.name: kind for kind in kinds}
     )
     ownership = Ownership(snapshot.template)
-    everywhere = frozenset(snapshot.organizations)
+    installed = frozenset(snapshot.organizations)
+    mirrored = installed - snapshot.referring
     decisions = []
     for kind in kinds:
+        everywhere = installed if kind.installs else mirrored
         for row in rows[kind.name]:
             address = row.address
             if not kind.mirrored:
@@ -153,7 +155,7 @@ def _round(
             reach.unchanged += len(here) if row.current else 0
             for bare in found:
                 reach.unchanged -= len(bare.organizations) if row.current else 0
-                decision = bare.resolved(resolutions.get(address))
+                decision = _as_had(bare, snapshot).resolved(resolutions.get(address))
                 decisions.append(decision)
                 missing = frozenset(unwritten[address]) & decision.organizations
                 # Nothing can refer to a row that is there twice; unresolved, it blocks the plan.
@@ -172,6 +174,20 @@ def _round(
                 elif decision.verdict == "restore":
                     reach.restored[address] |= decision.organizations
     return decisions, reach
+
+
+def _as_had(decision: Decision, snapshot: Snapshot) -> Decision:
+    """An installation says by itself by which entity it reads catalogs: the template's row has no
+    word for that. One that does so already goes on as it is.
+    """
+    name = decision.kind.by_reference
+    if name is None:
+        return decision
+    here = decision.organizations <= snapshot.referring
+    have = (decision.state.values or {}).get(name) if decision.state.situation == "live" else None
+    wanted = (have or snapshot.reference) if here else None
+    values = {**decision.row.values, name: wanted}
+    return replace(decision, row=decision.row.model_copy(update={"values": values}))
 
 
 def _beneath(kind: Kind, states: list[State], reach: Reach) -> list[State]:

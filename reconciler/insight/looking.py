@@ -53,7 +53,9 @@ class Look:
 
     def targets(self, ids: list[str], template: Template) -> tuple[Target, ...]:
         """These organisations as targets of a template."""
-        return find_targets(self.connection, ids, template)
+        return find_targets(
+            self.connection, ids, template, referring=self.opening.referring is not None
+        )
 
     def plan(self, template: Template, targets: tuple[Target, ...]) -> tuple[Plan, Snapshot]:
         """What bringing targets up to date would do, as `reconcile plan` shows it.

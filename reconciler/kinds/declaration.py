@@ -75,10 +75,13 @@ class ParentDeclaration(_Strict):
 
 
 class InstallsDeclaration(_Strict):
-    """This kind's rows install the template agent: its row is named by this column."""
+    """This kind's rows install the template agent: its row is named by this column, and the
+    entity by which they read catalogs, if they do, by another.
+    """
 
     template: Name
     name: Name
+    reference: Name | None = None
 
 
 class OwnerDeclaration(_Strict):

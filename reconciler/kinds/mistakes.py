@@ -36,6 +36,8 @@ def within(given: Mapping[str, Any]) -> list[str]:
         mistakes.append("an installed row needs a minted id: id = { column = ..., mint = ... }")
     if installs and installs.get("name") not in list(columns):
         mistakes.append("installs.name must be one of the columns")
+    if installs and installs.get("reference", installs.get("name")) not in list(columns):
+        mistakes.append("installs.reference must be one of the columns")
     if "owner" in has and "parent" in has and "scope" not in has:
         mistakes.append("a row with a parent belongs to the parent's owner: leave out owner")
     live = given.get("live")

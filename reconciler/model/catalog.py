@@ -19,6 +19,6 @@ class Catalog(Noun):
 class Reference(Noun):
     """The entity that stands for a template, and the catalogs that it reads, in order."""
 
-    entity_id: str
+    entity_id: int
     name: str
     catalogs: tuple[Catalog, ...] = ()

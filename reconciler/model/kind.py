@@ -100,12 +100,15 @@ class NextRun(Noun):
 class Installs(Noun):
     """The kind whose rows are installations of the template agent itself.
 
-    template  the column of an installed row that names the template's row
-    name      the column that an install may name otherwise
+    template   the column of an installed row that names the template's row
+    name       the column that an install may name otherwise
+    reference  the column that names the entity by which an installed row reads public catalogs
+               instead of having copies
     """
 
     template: str
     name: str
+    reference: str | None = None
 
 
 class Dependent(Noun):
@@ -262,8 +265,15 @@ class Kind(Noun):
     def retired(self) -> tuple[Retire, ...]:
         """What is written to retire a row; an installation is unlinked from its template."""
         if self.installs:
-            return (Retire(column=self.installs.template, value=None),)
+            names = (self.installs.template, *([self.by_reference] if self.by_reference else []))
+            return tuple(Retire(column=name, value=None) for name in names)
         return self.retire
+
+    @property
+    def by_reference(self) -> str | None:
+        """The column that says that an installation is one by reference, where there is one."""
+        named = self.installs and self.installs.reference
+        return next((one.name for one in self.columns if one.name == named), None)
 
     @property
     def _flagged(self) -> frozenset[str]:

@@ -10,6 +10,8 @@ from reconciler.model.note import Action
 from reconciler.model.selection import Selection
 
 Mode = Literal["sync", "destroy", "release", "undo", "refresh"]
+# How an organisation has a vocabulary: rows of its own, or those of public catalogs.
+Way = Literal["copy", "reference"]
 
 
 class Resolution(Noun):
@@ -57,9 +59,10 @@ class Request(Noun):
              release  only give rows away
              undo     undo `revision`
              refresh  only say what drifted
-    install  of an install: copy the template's rows, or refer to them
     targets, targets_from, installed, where, exclude
                how the targets were chosen (see `Selection`); which they are is the plan's to say
+    install    how it is to be installed where it is not yet; None: as a copy
+    convert    how it is to be had from now on, where it is installed
     prune      retire what the template no longer has
     keep_rows  of an uninstall: give all rows to the tenant
     drift      say all that drifted
@@ -80,8 +83,9 @@ class Request(Noun):
     kinds: str | None = None
     databases: str | None = None
     mode: Mode = "sync"
-    install: Literal["copy", "reference"] | None = None
     revision: int | None = None
+    install: Way | None = None
+    convert: Way | None = None
     prune: bool = False
     keep_rows: bool = False
     drift: bool = False
@@ -109,6 +113,8 @@ class Request(Noun):
         words += self.selection.words()
         words += ["--destroy"] if self.mode == "destroy" else []
         words += ["-refresh-only"] if self.mode == "refresh" else []
+        words += ["--mode", self.install] if self.install else []
+        words += ["--convert", self.convert] if self.convert else []
         words += ["--keep-rows"] if self.keep_rows else []
         words += ["--prune"] if self.prune else []
         words += ["--show-drift"] if self.drift and self.mode != "refresh" else []
@@ -126,8 +132,9 @@ class Request(Noun):
         found = self.model_dump(
             include={
                 "mode",
-                "install",
                 "revision",
+                "install",
+                "convert",
                 "prune",
                 "keep_rows",
                 "skip_conflicted",

@@ -67,12 +67,14 @@ class Actor(Noun):
 class Target(Noun):
     """An organisation that is to receive the template.
 
-    agent_id is the installed agent (None if there is none yet); revision is the ledger's last
-    revision of this organisation (None if there is none), at `revised_at`.
+    agent_id is the installed agent (None if there is none yet), and `reads` the entity by which it
+    reads public catalogs (None if it has a copy); revision is the ledger's last revision of this
+    organisation (None if there is none), at `revised_at`.
     """
 
     organization: Organization
     agent_id: str | None = None
+    reads: int | None = None
     revision: int | None = None
     revised_at: str | None = None
 
@@ -188,6 +190,9 @@ class Snapshot(Noun):
     uses    what uses the rows that may be retired
     placed  all that was placed, with every managed column, where drift is asked for
     heirs   another template of the same organisation, by the target that has it installed
+    reference  the entity by which the template is installed by reference, where that is asked for
+    referring  the targets that have it by reference, once the plan is applied: of the template's
+               rows they have none of their own
     membership  what the targets lack of the actor, where members are concerned
     """
 
@@ -207,12 +212,27 @@ class Snapshot(Noun):
     uses: tuple[Use, ...] = ()
     placed: tuple[State, ...] = ()
     heirs: dict[str, Heir] = Field(default_factory=dict)
+    reference: int | None = None
+    referring: frozenset[str] = frozenset()
     membership: Membership | None = None
 
     @property
     def organizations(self) -> tuple[str, ...]:
         """The ids of the targets, in their order."""
         return tuple(one.organization.id for one in self.targets)
+
+    def beside(self, other: Snapshot) -> Snapshot:
+        """The same, with what was seen of the same template in other targets."""
+        return self.model_copy(
+            update={
+                "targets": (*self.targets, *other.targets),
+                "states": (*self.states, *other.states),
+                "collisions": (*self.collisions, *other.collisions),
+                "taken": self.taken | other.taken,
+                "placed": (*self.placed, *other.placed),
+                "uses": (*self.uses, *other.uses),
+            }
+        )
 
     def without(self, organizations: frozenset[str]) -> Snapshot:
         """The same as if these organisations were no targets."""

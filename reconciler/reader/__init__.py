@@ -6,40 +6,21 @@ meanwhile is seen whole or not at all, and each kind's questions travel in one r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from reconciler.database.asking import Batch, run
+from reconciler.database.asking import Batch
 from reconciler.database.connection import Connection, transaction
-from reconciler.database.fit import signed
 from reconciler.database.opening import Opening, begin, identifying
 from reconciler.database.platform import actor_of, authorising, targets_of
-from reconciler.database.templates import (
-    find_applied,
-    find_heirs,
-    refuse,
-    refuse_itself,
-    template_of,
-)
-from reconciler.differ.renaming import Renaming
+from reconciler.database.templates import find_applied, refuse, refuse_itself, template_of
 from reconciler.kinds import Kinds
 from reconciler.model.plan import Plan
 from reconciler.model.request import Request
-from reconciler.model.snapshot import Actor, Row, Snapshot, State, Target, Template, Use
+from reconciler.model.snapshot import Actor, Snapshot, Target, Template
 from reconciler.progress import tell
-from reconciler.queries import inside
 from reconciler.reader import selecting
-from reconciler.reader.answers import (
-    About,
-    ask,
-    ask_doubled,
-    ask_held,
-    ask_placed,
-    mintable,
-    questions_for,
-)
-from reconciler.reader.closer import Places, count_uses, look, places_of
-from reconciler.reader.decode import fingerprint
+from reconciler.reader.answers import questions_for
 from reconciler.reader.membership import concerned, with_members
+from reconciler.reader.reading import Reading
+from reconciler.reader.referring import brought
 from reconciler.reader.selecting import Listed
 from reconciler.sql.asking import Asking
 
@@ -75,30 +56,24 @@ def read(
         acting = actor()
         meant = selecting.targets(connection, request, listed or {}, template, asked, undoing)
         second = Batch()
-        told = second.ask(targets_of(meant, template))
+        referring = opening.referring is not None
+        told = second.ask(targets_of(meant, template, referring=referring))
         may = second.ask(authorising(acting, meant))
         second.send(connection)
         targets = told()
         (refuse if _from_template(request) else refuse_itself)(template, targets)
         may()
-        ids = [target.organization.id for target in targets]
-        asked = questions_for(opening, ids, named=request.name is not None)
-        tell("comparing", what=f"{len(ids)} targets")
-        about = About(
-            template.agent_id,
-            template.organization.id,
-            ids,
-            request.name,
-            whole=request.mode in ("destroy", "release"),
-        )
-        reading = _Reading(connection, opening, asked, about, template, targets)
+        tell("comparing", what=f"{len(targets)} targets")
+        reading = Reading(connection, opening, request, template, targets)
         if undoing is not None:
-            snapshot = reading.undone(undoing.within(ids))
-        elif about.whole:
+            snapshot = reading.undone(undoing.within(reading.about.targets))
+        elif reading.about.whole:
             snapshot = reading.held()
         else:
-            snapshot = reading.compared(request)
-            snapshot = with_members(snapshot, connection, opening, asked, about, acting)
+            snapshot = brought(connection, opening, request, template, targets)
+            snapshot = with_members(
+                snapshot, connection, opening, reading.asked, reading.about, acting
+            )
     return snapshot, acting, opening.kinds
 
 
@@ -115,10 +90,7 @@ def observe(
     read. Raises RefusedError for what `read` would refuse.
     """
     refuse(template, targets)
-    ids = [target.organization.id for target in targets]
-    asked = questions_for(opening, ids)
-    about = About(template.agent_id, template.organization.id, ids)
-    return _Reading(connection, opening, asked, about, template, targets).compared(request)
+    return brought(connection, opening, request, template, targets)
 
 
 def _from_template(request: Request) -> bool:
@@ -132,172 +104,3 @@ def _template(
     if undoing is not None:
         return undoing.template
     return find_applied(connection, request.template, asked.questions.owners(request.template))
-
-
-class _Reading:
-    """One reading, inside its transaction."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        opening: Opening,
-        asked: Asking,
-        about: About,
-        template: Template,
-        targets: tuple[Target, ...],
-    ) -> None:
-        self.connection = connection
-        self.opening = opening
-        self.asked = asked
-        self.about = about
-        self.template = template
-        self.targets = targets
-
-    def compared(self, request: Request) -> Snapshot:
-        """The template's rows, and the targets' states beside them."""
-        rows, ambiguous, seen, collisions = ask(
-            self.connection, self.opening, self.asked, self.about
-        )
-        seen = (*self._closer(seen, request), *self._look(self._moving(rows, request)))
-        taken, named = self._known(rows, seen)
-        orphans = [state for state in seen if state.orphan and state.values is not None]
-        if request.prune or request.released:
-            seen = (*seen, *self._doubled(places_of(orphans)))
-        return self._snapshot(rows, seen).model_copy(
-            update={
-                "ambiguous": ambiguous,
-                "collisions": collisions,
-                "taken": taken,
-                "named": named,
-                "uses": self._uses(places_of(orphans)) if request.prune else (),
-                "placed": self._placed() if request.drift else (),
-            }
-        )
-
-    def held(self) -> Snapshot:
-        """The live rows of ours, what uses them, and who could have them instead."""
-        doubled, held = ask_held(self.connection, self.opening, self.asked, self.about)
-        places = places_of(held)
-        seen = (*self._look(places, orphan=True), *doubled)
-        return self._snapshot((), seen).model_copy(
-            update={
-                "uses": self._uses(places),
-                "heirs": find_heirs(self.connection, self.template, self.about.targets),
-            }
-        )
-
-    def undone(self, applied: Plan) -> Snapshot:
-        """What stands where a plan was applied, and what uses it."""
-        places = [
-            (target, address)
-            for change in applied.changes
-            for target in change.targets
-            for address in {change.address, getattr(change, "source", change.address)}
-        ]
-        seen = (*self._look(places), *self._doubled(places))
-        return self._snapshot((), seen).model_copy(update={"uses": self._uses(places)})
-
-    def _snapshot(self, rows: Sequence[Row], states: Sequence[State]) -> Snapshot:
-        return Snapshot(
-            database=self.opening.database,
-            template=self.template,
-            targets=self.targets,
-            fingerprint=fingerprint(rows),
-            rows=tuple(rows),
-            states=tuple(states),
-            shapes=self.opening.shapes,
-            left_out=self.opening.left_out,
-            signed=signed(self.opening.kinds, self.opening.catalog),
-        )
-
-    def _look(self, places: Places, *, orphan: bool = False) -> list[State]:
-        if not places:
-            return []
-        return look(self.connection, self.opening, self.asked, self.about, places, orphan=orphan)
-
-    def _doubled(self, places: Places) -> list[State]:
-        """Those of the addresses that stand twice somewhere."""
-        wanted = {address for _, address in places}
-        asked = ask_doubled(self.connection, self.opening, self.asked, self.about, wanted)
-        return [state for state in asked if state.address in wanted]
-
-    def _uses(self, places: Places) -> tuple[Use, ...]:
-        if not places:
-            return ()
-        return count_uses(self.connection, self.opening, self.asked, self.about, places)
-
-    def _placed(self) -> tuple[State, ...]:
-        return ask_placed(self.connection, self.opening, self.asked, self.about)
-
-    def _closer(self, seen: Sequence[State], request: Request) -> tuple[State, ...]:
-        """The states, with orphans, unlinked installations and what is released in full.
-
-        A version that the template no longer has stays, whatever it holds; and a row that is as
-        the template has it does not travel, unless it is to be released.
-        """
-        kinds = {kind.name: kind for kind in self.opening.kinds}
-        orphans = [one for one in seen if one.orphan and not kinds[one.address.kind].history]
-        unlinked = [
-            one
-            for one in seen
-            if kinds[one.address.kind].installs
-            and one.situation == "absent"
-            and one.ledger == "retired"
-        ]
-        lost = {one.address for one in orphans}
-        given = request.released - lost
-        known = {id(one) for one in (*orphans, *unlinked)}
-        known |= {id(one) for one in seen if one.address in given and one.situation != "ambiguous"}
-        places = [
-            (target, address)
-            for address in sorted(given)
-            if address.kind in kinds
-            for target in self.about.targets
-        ]
-        return (
-            *(one for one in seen if id(one) not in known),
-            *self._look(places),
-            *self._look(places_of(orphans), orphan=True),
-            *self._look(places_of(unlinked)),
-        )
-
-    def _moving(self, rows: Sequence[Row], request: Request) -> Places:
-        """Where rows, and what belongs to them, may still have the names that they once had."""
-        kinds = {kind.name: kind for kind in self.opening.kinds}
-        back = Renaming(kinds, [(one.to, one.source, [""]) for one in request.moved])
-        names = back.names.get("", ())
-        before = {row.address: back.address(row.address, names) for row in rows}
-        return [
-            (target, old)
-            for new, old in before.items()
-            if old != new
-            for target in self.about.targets
-        ]
-
-    def _known(
-        self, rows: Sequence[Row], seen: Sequence[State]
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        """Which ids that could be minted are in use, and which texts in SQL name an
-        organisation.
-        """
-        questions = self.asked.questions
-        minted = [
-            questions.ids_in_use(kind, candidates)
-            for kind in self.asked.kinds
-            if kind.mint is not None
-            and (candidates := mintable(kind.mint, kind.name, self.about, seen))
-        ]
-        moving = {state.address for state in seen}
-        named_kinds = {kind.name: kind for kind in self.asked.kinds}
-        constants = {
-            text
-            for row in rows
-            if row.address in moving
-            for *_, query in inside(named_kinds[row.address.kind], row.values)
-            for text in query.literals
-        }
-        if constants:
-            minted.append(questions.organizations(sorted(constants)))
-        answers = [frozenset(line[0] for line in answer) for answer in run(self.connection, minted)]
-        named = answers.pop() if constants else frozenset()
-        return frozenset().union(*answers), named

@@ -77,7 +77,20 @@ def test_all_that_was_asked_reaches_the_library(
     monkeypatch.setenv("DATABASE_URL", "postgresql:///general")
     command = "plan pf -target acme --target=bolt -as ana --name N -adopt a.b --adopt c.d"
     assert (
-        main([*command.split(), "-skip=e.f", "--take", "g.h", "-input=false", "-kinds", "k"]) == 0
+        main(
+            [
+                *command.split(),
+                "-skip=e.f",
+                "--take",
+                "g.h",
+                "-input=false",
+                "-kinds",
+                "k",
+                "--mode",
+                "reference",
+            ]
+        )
+        == 0
     )
     meant = Selection(targets=("acme", "bolt"))
     assert answers.asked == [("plan", "postgresql:///general", "pf", meant)]
@@ -90,6 +103,8 @@ def test_all_that_was_asked_reaches_the_library(
         "release": (),
         "destroy": False,
         "keep_rows": False,
+        "mode": "reference",
+        "convert": None,
         "prune": False,
         "moved": None,
         "show_drift": False,

@@ -65,7 +65,7 @@ def test_a_stranger_cannot_put_a_catalog_on_the_path(catalogs: Catalogs) -> None
 def test_of_several_the_entity_that_names_the_agent_counts(catalogs: Catalogs) -> None:
     of = catalogs.world.sql("SELECT entity_type_id FROM entities WHERE id = %s", catalogs.entity)
     catalogs.thing(catalogs.home, of[0][0], "another", metadata='{"agent_id": "agent_other"}')
-    assert [one.entity_id for one in read(catalogs)] == [str(catalogs.entity)]
+    assert [one.entity_id for one in read(catalogs)] == [catalogs.entity]
     catalogs.thing(catalogs.home, of[0][0], "rival")
     assert len(read(catalogs)) == 2
 

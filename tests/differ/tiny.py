@@ -28,12 +28,14 @@ from reconciler.model.snapshot import (
 from reconciler.model.value import Json, Ref, Value, Values
 
 VOCABULARY = ("agent", "entity_type", "relationship_type", "relationship_rule")
-# As they fit a release without view templates.
+# As they fit a release without view templates, and without installations by reference.
 KINDS = tuple(
     kind.model_copy(
         update={
             "columns": tuple(
-                column for column in kind.columns if column.references != "view_template_version"
+                column
+                for column in kind.columns
+                if column.references != "view_template_version" and column.name != kind.by_reference
             )
         }
     )
