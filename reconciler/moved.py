@@ -77,7 +77,7 @@ def _refuse(one: Moved, known: Sequence[Moved], kinds: dict[str, Any]) -> None:
         )
     if one.source == one.to:
         raise ValueError("from and to are the same")
-    if kind.installs or kind.history or not kind.mirrored:
+    if kind.installs or kind.history or kind.provides or not kind.mirrored:
         raise ValueError(f"{kind.name} rows keep their names")
     if any(one.source == other.source or one.to == other.to for other in known):
         raise ValueError(f"{one.source} or {one.to} stands in another one already")

@@ -40,7 +40,9 @@ def agent(catalogs: Catalogs, target: str) -> tuple[Any, ...]:
 def test_an_agent_is_all_that_is_installed(catalogs: Catalogs) -> None:
     target = catalogs.tenant()
     made = plan(catalogs, target, mode="reference")
-    assert said(made) == {("create", f"agent.{catalogs.agent}")}
+    assert {one for one in said(made) if not one[1].startswith("member")} == {
+        ("create", f"agent.{catalogs.agent}")
+    }
     before = catalogs.world.dump("entity_types", "entity_relationship_types", with_versions=True)
     catalogs.world.apply(made)
     assert agent(catalogs, target) == (catalogs.agent, catalogs.entity)

@@ -142,7 +142,8 @@ class TestRestore:
         birch.insert("agents", id="agent_mine", **own)
         plan = birch.plan("birch")
         field = FieldChange(column="description", before="own", after="hacked")
-        update = {"ids": ("agent_mine",), "before": {"description": "own"}, "fields": (field,)}
+        before = {"description": "own", "template_entity_id": None}
+        update = {"ids": ("agent_mine",), "before": before, "fields": (field,)}
         changes = [
             other(one, **update) if one.address.kind == "agent" else one for one in plan.changes
         ]

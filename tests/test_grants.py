@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -45,8 +46,11 @@ def test_looking_needs_the_reader_only(granted: World, roles: Roles) -> None:
 )
 def test_what_is_not_granted_is_closed(granted: World, roles: Roles, variants: Variants) -> None:
     closed = (
-        "SELECT created_by FROM entities",
-        "SELECT 1 FROM entity_identities",
+        "SELECT connection_id FROM watchers",
+        "UPDATE entities SET name = 'mine'",
+        "UPDATE entity_identities SET identifier = 'mine'",
+        "UPDATE entity_identities SET entity_id = 1",
+        "DELETE FROM entity_identities",
         'SELECT image FROM "user"',
         "SELECT confidence FROM entity_relationships",
         "UPDATE entities SET slug = 'mine'",
@@ -126,9 +130,11 @@ def test_the_script_is_the_same_every_time_and_may_run_again(granted: World, rol
     again = library.grants(granted.dsn, "applier", to=roles.applier)
     assert "CREATE ROLE" not in again
     assert "BYPASSRLS" not in again
-    # Nothing is printed of what an apply never writes.
+    # Nothing is printed of what an apply never writes: of what follows, but the pointer.
     assert "DELETE" not in again
-    assert '"entity_identities"' not in again
+    written = r'(INSERT|UPDATE) \(([^)]*)\) ON "public"."entity_relationships"'
+    found = [(how, columns.split()) for how, columns in re.findall(written, again)]
+    assert found == [("UPDATE", ['"relationship_type_id"'])]
 
 
 def test_the_command(granted: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from reconciler import CatalogChange, library
 from reconciler.database.embedded import Server
 from reconciler.errors import HiddenRowsError, NotInitialisedError, SchemaMismatchError
+from tests.fixtures.members import People, template
 from tests.fixtures.world import World, copied
 
 DDL = (Path(__file__).parent / "real_schema.sql").read_bytes()
@@ -257,3 +258,18 @@ def test_a_catalogs_change_is_judged(real: World) -> None:
     impact = library.catalog_change(real.dsn, change)
     assert [one.change for one in impact.types] == ["retired"] * 5
     assert (impact.broken, impact.organizations) == (1, 1)
+
+
+def test_a_member_is_made_and_taken_back(real: World) -> None:
+    template(real)
+    people = People(real)
+    user = people.user("Ida@plot.test")
+    tenant = people.tenant(user)
+    revision = people.install(user, tenant).revision
+    assert revision is not None
+    assert [line[2:4] for line in people.known(tenant)] == [
+        ("auth_user_id", user), ("email", "ida@plot.test"),
+    ]  # fmt: skip
+    assert people.plan(user, tenant).empty
+    real.apply(library.plan_undo(real.dsn, revision, actor=user))
+    assert people.known(tenant) == []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from reconciler import planfile
+from reconciler.applier.members import members
 from reconciler.applier.refusals import (
     kinds_moved,
     somebody_else,
@@ -69,6 +70,7 @@ def entry(
             # Whoever was done before is asked for no more.
             ask(connection, authorising(plan.actor, list(plan.organizations)))
         heirs(connection, plan)
+        members(connection, opening, plan)
         return opening
 
     return judge

@@ -59,7 +59,7 @@ CROSS JOIN LATERAL (
         WHEN NOT EXISTS (
             SELECT FROM pg_policy p
             WHERE p.polrelid = c.oid AND p.polname = $9 AND p.polpermissive
-              AND p.polcmd = CASE wanted.fixed WHEN '' THEN 'r' ELSE '*' END::"char"
+              AND p.polcmd = ANY(CASE wanted.fixed WHEN '' THEN '{r,*}' ELSE '{*}' END::"char"[])
               AND p.polroles && ARRAY[0, r.oid])
         THEN 'no policy ' || $9 || ' lets the role read it'
         WHEN EXISTS (

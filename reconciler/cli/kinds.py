@@ -48,6 +48,8 @@ def _lines(kind: Kind) -> Iterator[str]:
         yield f"  installs  the template agent, named by {kind.installs.template}"
     else:
         yield f"  key       {', '.join(kind.key)}"
+    if kind.provides:
+        yield f"  provides  the tenant's {kind.provides} for the actor; no template has such rows"
     if kind.parent:
         yield f"  parent    {kind.parent.kind}, by {kind.parent.column}"
     if kind.where:

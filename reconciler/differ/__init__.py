@@ -20,6 +20,7 @@ from reconciler.differ.decide import decide
 from reconciler.differ.drift import drift
 from reconciler.differ.invert import invert
 from reconciler.differ.leaving import Leaving
+from reconciler.differ.membership import Members, spoken_of
 from reconciler.differ.merge import merged
 from reconciler.differ.moving import named_back, renamed
 from reconciler.differ.predecessors import Versions, with_predecessors
@@ -51,7 +52,7 @@ def diff(
     InvalidPlanError where the checker objects.
     """
     order = {kind.name: place for place, kind in enumerate(kinds)}
-    _refuse_unknown(snapshot, request)
+    _refuse_unknown(snapshot, kinds, request)
     told, unchanged = _told(snapshot, kinds, request, undoing)
     behind: tuple[LeftBehind, ...] = ()
     if request.skip_conflicted and request.mode != "refresh" and told.conflicts:
@@ -172,14 +173,16 @@ def _bring_up_to_date(told: Told, kinds: Kinds, request: Request) -> int:
         with_predecessors(told.changes, told.notes, Versions(snapshot, reach.kinds))
     )
     told.notes += likely(told)
+    Members(told).add()
     return reach.unchanged
 
 
-def _refuse_unknown(snapshot: Snapshot, request: Request) -> None:
+def _refuse_unknown(snapshot: Snapshot, kinds: Kinds, request: Request) -> None:
     """Raise NotFoundError where a resolution names what there is no row for."""
     # Whoever looks closer at an address finds that nothing is there, and never was.
     known = {row.address for row in snapshot.rows}
     known |= {one.address for one in snapshot.states if one.situation != "absent" or one.ledger}
+    known |= spoken_of(snapshot, kinds)
     unknown = sorted({one.address for one in request.resolutions} - known)
     if unknown:
         raise NotFoundError(

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.differ.followed import followed
+from reconciler.differ.named import named, renamed
 from reconciler.differ.patch import patched
+from reconciler.differ.provided import provided
 from reconciler.differ.taking_part import taking_part
 from reconciler.errors import InvalidPlanError
 from reconciler.kinds import Kinds
-from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.kinds.order import key_width, parent_of
 from reconciler.model.address import Address
 from reconciler.model.canonical import canonical
@@ -85,15 +86,16 @@ def _plan(plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
             yield f"{change.address}: its key does not have the parts of its kind's"
         if not kind.mirrored:
             yield f"{change.address}: rows of this kind are only pointed at"
-        yield from _place(kind, change, plan, kinds)
+        yield from named(kind, change, plan, kinds)
         yield from _wanted(change, plan)
         yield from followed(kind, change, plan)
+        yield from provided(kind, change, plan)
         if isinstance(change, Create):
             yield from _created(kind, change, plan, kinds)
         else:
             yield from _rewritten(kind, change, plan, kinds)
         if isinstance(change, Move):
-            yield from _moved(kind, change, plan, kinds)
+            yield from renamed(kind, change, plan, kinds)
     yield from taking_part(plan, known, touched)
     if plan.meaning() != plan.plan_id:
         yield "its plan_id does not fit its content"
@@ -138,20 +140,6 @@ def _created(kind: Kind, change: Create, plan: Plan, kinds: dict[str, Kind]) -> 
     yield from _predecessor(kind, change)
 
 
-def _moved(kind: Kind, change: Move, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
-    at, source = change.address, change.source
-    if source.kind != at.kind or len(source.key) != len(at.key) or source == at:
-        yield f"{at}: {source} is no other name of such a row"
-    elif source.key[: -len(kind.key)] != at.key[: -len(kind.key)]:
-        yield f"{at}: {source} belongs to another row"
-    if kind.installs or kind.history or _excluded(kind, source, kinds):
-        yield f"{at}: rows of this kind keep their names"
-    if plan.request.mode != "undo" and not any(
-        (one.source, one.to) == (source, at) for one in plan.request.moved
-    ):
-        yield f"{at}: gets another name, and nobody declared that"
-
-
 def _rewritten(kind: Kind, change: Rewrite, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
     at = change.address
     shape = plan.shapes.get(kind.name, {})
@@ -190,28 +178,6 @@ def _rewritten(kind: Kind, change: Rewrite, plan: Plan, kinds: dict[str, Kind]) 
         yield from _must(at, column, field.after, plan, heir)
         yield from _schedules(at, kind, {field.column: field.after})
         yield from _field(at, field, change.before.get(field.column))
-
-
-def _place(kind: Kind, change: Change, plan: Plan, kinds: dict[str, Kind]) -> Iterator[str]:
-    """An address that a plan may speak of, and the ids that it may mint there."""
-    agent = plan.template.agent_id
-    if kind.installs and change.address.key != (agent,):
-        yield f"{change.address}: is another template than the plan's"
-    if _excluded(kind, change.address, kinds):
-        yield f"{change.address}: is excluded, so it is nobody's to write"
-    if isinstance(change, Create) and kind.mint is not None:
-        for target, given in zip(change.targets, change.ids, strict=False):
-            known = (mint(kind.mint, agent, target, change.address, n) for n in range(ATTEMPTS))
-            if given not in known:
-                yield f"{change.address}: its id in {target} is not one that a plan mints"
-
-
-def _excluded(kind: Kind, address: Address, kinds: dict[str, Kind]) -> bool:
-    own = dict(zip(kind.key, address.key[-len(kind.key) :], strict=False)) if kind.key else {}
-    if any(own.get(one.column, "").startswith(one.prefix) for one in kind.exclude):
-        return True
-    above = parent_of(kind, address)
-    return above is not None and _excluded(kinds[above.kind], above, kinds)
 
 
 def _resolved(address: Address, action: str, plan: Plan) -> bool:

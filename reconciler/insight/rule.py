@@ -25,6 +25,8 @@ def _row(facts: Facts) -> str:
     kind, state, template = facts.kind, facts.state, facts.template
     if not kind.mirrored:
         return "not_mirrored"
+    if kind.provides and state.situation == "live":
+        return "provided" if state.ledger else "user_authored"
     if template is None:
         return "user_authored" if state.situation != "absent" else "no_template"
     if any(one.reason == "ambiguous" for one in facts.conflicts):

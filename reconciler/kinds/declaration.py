@@ -21,6 +21,7 @@ from reconciler.model.kind import (
     Owner,
     Parent,
     Pointer,
+    Provided,
     Retire,
     Stamp,
 )
@@ -194,6 +195,7 @@ class Declaration(_Strict):
     scope: Name | None = None
     parent: ParentDeclaration | None = None
     installs: InstallsDeclaration | None = None
+    provides: Provided | None = None
     key: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     where: Annotated[str, AfterValidator(_predicate)] | None = None
     mirrored: bool = True
@@ -223,6 +225,7 @@ class Declaration(_Strict):
             scope=self.scope,
             parent=Parent(**self.parent.model_dump()) if self.parent else None,
             installs=Installs(**self.installs.model_dump()) if self.installs else None,
+            provides=self.provides,
             key=self.key or (),
             where=self.where,
             mirrored=self.mirrored,
@@ -261,4 +264,6 @@ class Declaration(_Strict):
             ),
             digest="",
         )
-        return kind.model_copy(update={"digest": digest(kind.model_dump(exclude={"digest"}))})
+        # What is not declared is no part of it: plans that were saved before go on fitting.
+        silent = {"digest"} if kind.provides else {"digest", "provides"}
+        return kind.model_copy(update={"digest": digest(kind.model_dump(exclude=silent))})

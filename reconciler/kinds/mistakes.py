@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.kinds.order import in_order
@@ -54,6 +54,8 @@ def within(given: Mapping[str, Any]) -> list[str]:
         )
         if written:
             mistakes.append(f"rows that are not mirrored are never written: {', '.join(written)}")
+    elif "provides" in has:
+        mistakes += _provided(has)
     elif not has & {"owner", "parent", "installs"}:
         mistakes.append("owner is missing: without the tracking columns nobody's row is safe")
     if "pointers" in has and ("parent" in has or "scope" not in has):
@@ -89,6 +91,16 @@ def within(given: Mapping[str, Any]) -> list[str]:
         if name not in (key or ()):
             mistakes.append(f"exclude: {name!r} is not part of the key")
     return mistakes
+
+
+def _provided(has: Collection[str]) -> Iterator[str]:
+    """Rows that no template has are told apart by a key in their scope, and can be retired."""
+    for name in ("scope", "key", "live", "retire"):
+        if name not in has:
+            yield f"provides: {name} is missing"
+    for name in ("parent", "installs", "owner", "history", "next_run", "audit", "exclude"):
+        if name in has:
+            yield f"provides: no template has such rows, so {name} means nothing"
 
 
 def _revived(live: str) -> Mapping[str, str | None]:
@@ -146,6 +158,11 @@ def between(kinds: list[Kind], declared: Mapping[str, str], unfit: set[str]) -> 
     installs = [kind for kind in kinds if kind.installs]
     for extra in installs[1:]:
         yield f"{declared[extra.name]}: installs: {installs[0].name!r} is the installed kind"
+    provided: dict[str, str] = {}
+    for kind in kinds:
+        first = provided.setdefault(kind.provides, kind.name) if kind.provides else kind.name
+        if first != kind.name:
+            yield f"{declared[kind.name]}: provides: {first!r} is the kind of each {kind.provides}"
     try:
         in_order(kind for kind in kinds if not unfit)
     except ValueError as error:

@@ -9,6 +9,7 @@ from pydantic import Field
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
 from reconciler.model.change import FieldChange
+from reconciler.model.membership import Wrong
 from reconciler.model.snapshot import Author, RowOwner
 from reconciler.model.value import Value
 
@@ -159,6 +160,23 @@ class Irreversible(Noun):
     column: str
 
 
+class UntrustedMember(Noun):
+    """An identity says that an entity is the actor's, and that is not taken for granted.
+
+    address  the identity's; `source` wrote it, and it points at `entity`, by its slug
+    why      source      no connector whose word is taken wrote it
+             taken       the entity is another user's already
+             elsewhere, deleted, other_type, nested   what is wrong with the entity
+    """
+
+    reason: Literal["untrusted_member"] = "untrusted_member"
+    address: Address
+    target: str
+    entity: str
+    source: str | None = None
+    why: Literal["source", "taken"] | Wrong
+
+
 Conflict = Annotated[
     UserAuthored
     | ForeignOwner
@@ -171,6 +189,7 @@ Conflict = Annotated[
     | Incomplete
     | InUse
     | TouchedSince
-    | Irreversible,
+    | Irreversible
+    | UntrustedMember,
     Field(discriminator="reason"),
 ]

@@ -7,6 +7,9 @@ from typing import Literal
 from reconciler.model.base import Noun
 from reconciler.model.value import ColumnOwner
 
+# The tenant's entity for a user, and the names under which that user is known there.
+Provided = Literal["member", "identity"]
+
 
 class Queries(Noun):
     """Where SQL text stands inside a JSON column, and which tables it may read.
@@ -172,6 +175,8 @@ class Retire(Noun):
 class Kind(Noun):
     """A declared table. `key` is natural and, with the scope or the parent, names a live row.
 
+    provides  what its rows are to the tenant, where no template has such rows: they are made from
+              the actor, and none is compared, renamed or taken leave of with a template's
     where     which of the table's rows are of this kind, if not all
     mirrored  whether rows are written at all; others are only pointed at
     required  whether a database without such a table is refused
@@ -195,6 +200,7 @@ class Kind(Noun):
     scope: str | None
     parent: Parent | None
     installs: Installs | None
+    provides: Provided | None = None
     key: tuple[str, ...]
     where: str | None = None
     mirrored: bool = True
@@ -241,10 +247,14 @@ class Kind(Noun):
     def updated(self) -> frozenset[str]:
         """The columns that may change in a row that is there: never what names or places it.
 
-        A version is history: only which one is current may change.
+        A version is history: only which one is current may change. And what no template has is
+        only retired, and brought back.
         """
         if self.history:
             return frozenset(self.flags)
+        if self.provides:
+            stamped = {stamp.column for stamp in self.stamps if stamp.on == "write"}
+            return frozenset(stamped | {one.column for one in (*self.retire, *self.revive)})
         # A tenant's reference may have to wait for what it points at; then it is set at create.
         names = {column.name for column in (*self.compared, *self.references)}
         names.update(stamp.column for stamp in self.stamps if stamp.on == "write")

@@ -193,6 +193,11 @@ class Plan(Noun):
             }
         ).identified()
 
+    @property
+    def following(self) -> int:
+        """How many rows of the tenants' own data are pointed elsewhere."""
+        return sum(one.number for change in self.changes for one in change.repointed)
+
     def counts(self) -> Counts:
         """Rows by action: a change counts once for each of its targets."""
         rows: Counter[str] = Counter()

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from reconciler.model.address import Address
 from reconciler.model.base import Noun
+from reconciler.model.membership import Membership
 from reconciler.model.value import Values
 
 # A detached row is live itself, and what it belongs to is dead.
@@ -208,6 +209,7 @@ class Snapshot(Noun):
     pointing  what points at rows that are to be had in another way
     referring  the targets that have it by reference, once the plan is applied: of the template's
                rows they have none of their own
+    membership  what the targets lack of the actor, where members are concerned
     """
 
     database: DatabaseIdentity
@@ -230,6 +232,7 @@ class Snapshot(Noun):
     offered: dict[Address, str] = Field(default_factory=dict)
     pointing: tuple[Pointing, ...] = ()
     referring: frozenset[str] = frozenset()
+    membership: Membership | None = None
 
     @property
     def organizations(self) -> tuple[str, ...]:
@@ -270,6 +273,7 @@ class Snapshot(Noun):
                     for target, heir in self.heirs.items()
                     if target not in organizations
                 },
+                "membership": self.membership and self.membership.without(organizations),
             }
         )
 

@@ -19,6 +19,7 @@ from reconciler.progress import tell
 from reconciler.reader import selecting
 from reconciler.reader.answers import questions_for
 from reconciler.reader.following import going_back
+from reconciler.reader.membership import concerned, with_members
 from reconciler.reader.reading import Reading
 from reconciler.reader.referring import brought
 from reconciler.reader.selecting import Listed
@@ -43,6 +44,7 @@ def read(
     Returns the snapshot, the actor, and the kinds as this release of the database has them.
     Raises NotFoundError, RefusedError, NotAuthorisedError, or what `open_database` raises.
     """
+    kinds = concerned(kinds, request, undoing)
     with transaction(connection, read_only=True):
         first = Batch()
         opened = begin(first, kinds, identifying(first))
@@ -71,6 +73,9 @@ def read(
             snapshot = reading.held()
         else:
             snapshot = brought(connection, opening, request, template, targets)
+            snapshot = with_members(
+                snapshot, connection, opening, reading.asked, reading.about, acting
+            )
     return snapshot, acting, opening.kinds
 
 

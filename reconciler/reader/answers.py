@@ -12,6 +12,7 @@ from reconciler.database.asking import Rows, as_array, run
 from reconciler.database.connection import Connection
 from reconciler.database.opening import Opening
 from reconciler.database.platform import FEW, led
+from reconciler.kinds import Kinds
 from reconciler.kinds.mint import ATTEMPTS, mint
 from reconciler.model.address import Address
 from reconciler.model.kind import Kind
@@ -35,6 +36,11 @@ def questions_for(opening: Opening, targets: Sequence[str], *, named: bool = Fal
     """What is to be asked about a database, for these targets."""
     most = len(targets) > max(FEW, _MOST * opening.organizations)
     return asking(opening.kinds, opening.shapes, opening.uniques, named=named, most=most)
+
+
+def from_template(kinds: Kinds) -> Kinds:
+    """The kinds whose rows a template may have, or point at."""
+    return tuple(kind for kind in kinds if kind.provides is None)
 
 
 @dataclass(frozen=True)
@@ -84,14 +90,15 @@ def ask(
     Returns the template's rows, the addresses that it has twice with different values, what
     the targets' addresses look like, and which new rows would collide with others.
     """
-    own = [asked.of[kind.name] for kind in opening.kinds]
+    kinds = from_template(opening.kinds)
+    own = [asked.of[kind.name] for kind in kinds]
     first = iter(
         about.ask(connection, [*(one.template for one in own), *(one.census for one in own)])
     )
     rows: list[Row] = []
     ambiguous: list[Address] = []
     wanted: dict[str, int] = {}
-    for kind, answer in zip(opening.kinds, list(islice(first, len(own))), strict=True):
+    for kind, answer in zip(kinds, list(islice(first, len(own))), strict=True):
         known, doubled = template_rows(kind, answer, opening)
         wanted[kind.name] = len(known)
         rows += known
@@ -153,7 +160,7 @@ def ask_placed(
     connection: Connection, opening: Opening, asked: Asking, about: About
 ) -> tuple[State, ...]:
     """All that was placed, with every managed column, and with what was last applied."""
-    kinds = [kind for kind in opening.kinds if kind.mirrored]
+    kinds = [kind for kind in from_template(opening.kinds) if kind.mirrored]
     answers = about.ask(connection, [placed(asked.questions, kind) for kind in kinds])
     found = []
     for kind, answer in zip(kinds, answers, strict=True):
@@ -203,7 +210,7 @@ def ask_held(
     connection: Connection, opening: Opening, asked: Asking, about: About
 ) -> tuple[list[State], list[State]]:
     """What stands twice, whosever it is, and the live rows of ours, by their addresses."""
-    kinds = [asked.of[kind.name] for kind in opening.kinds if kind.mirrored]
+    kinds = [asked.of[kind.name] for kind in from_template(opening.kinds) if kind.mirrored]
     double = [one for one in kinds if not one.sole]
     answers = iter(
         about.ask(connection, [*(one.twins for one in double), *(one.orphans for one in kinds)])

@@ -19,6 +19,7 @@ from reconciler.model.conflict import (
     RewrittenVersion,
     TouchedSince,
     UniqueCollision,
+    UntrustedMember,
     UserAuthored,
 )
 from reconciler.model.plan import Plan
@@ -103,6 +104,8 @@ def _cause(conflict: Conflict) -> Sequence[Hashable]:
             return conflict.reason, conflict.how, conflict.revision
         case Irreversible():
             return conflict.reason, conflict.column
+        case UntrustedMember():
+            return conflict.reason, conflict.why, conflict.source, conflict.entity
         case _:
             assert_never(conflict)
 

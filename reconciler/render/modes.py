@@ -14,7 +14,7 @@ def purpose(plan: Plan, say: Say) -> str:
     into = _targets(plan, say)
     match plan.request.mode:
         case "sync":
-            return ""
+            return _by_reference(plan, template, into)
         case "destroy":
             kept = "; every row stays, as the tenant's own" if plan.request.keep_rows else ""
             return f"Uninstall of {template} from {into}{kept}"
@@ -26,6 +26,20 @@ def purpose(plan: Plan, say: Say) -> str:
             return f"Only what drifted from {template} in {into}; nothing to apply"
         case _:
             assert_never(plan.request.mode)
+
+
+def _by_reference(plan: Plan, template: str, into: str) -> str:
+    match plan.request.convert:
+        case "reference":
+            return f"{template} in {into} from copies to references into public catalogs"
+        case "copy":
+            return f"{template} in {into} from references to rows of its own"
+        case None if plan.request.install == "reference":
+            return f"{template} for {into} by reference to public catalogs"
+        case None:
+            return ""
+        case _:
+            assert_never(plan.request.convert)
 
 
 def title(plan: Plan, say: Say) -> str:

@@ -20,6 +20,7 @@ from reconciler.model.conflict import (
     RewrittenVersion,
     TouchedSince,
     UniqueCollision,
+    UntrustedMember,
     UserAuthored,
 )
 from reconciler.model.snapshot import Author, RowOwner
@@ -119,6 +120,8 @@ def explanation(group: Sequence[Conflict], names: Names, say: Say) -> str:
                 f"What {say(first.column)} held before is not known to a plan (a secret, or a row "
                 "that no template has), so it cannot be brought back."
             )
+        case UntrustedMember():
+            return _member(first, say)
         case _:
             assert_never(first)
 
@@ -191,6 +194,27 @@ def _wrong(conflict: Incomplete, say: Say) -> str:
             return f"in the template, {say(escape.quoted(text))}, is not a cron schedule{why}"
         case _:
             assert_never(conflict.wrong)
+
+
+def _member(conflict: UntrustedMember, say: Say) -> str:
+    said = f"It says that the entity {say(escape.quoted(conflict.entity))} is the actor's"
+    match conflict.why:
+        case "source":
+            source = f"the connector {say(escape.quoted(conflict.source or ''))}"
+            who = source if conflict.source else "no connector"
+            return f"{said}; {who} wrote it, whose word is not taken for that (trusted_sources)."
+        case "taken":
+            return f"{said}, and that is another user's already."
+        case "elsewhere":
+            return f"{said}, and that is another organisation's."
+        case "deleted":
+            return f"{said}, and that was deleted."
+        case "other_type":
+            return f"{said}, and that is not of the type $member."
+        case "nested":
+            return f"{said}, and that stands below another entity."
+        case _:
+            assert_never(conflict.why)
 
 
 def _pointee(value: Value, say: Say) -> str:

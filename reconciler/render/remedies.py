@@ -22,6 +22,7 @@ from reconciler.model.conflict import (
     RewrittenVersion,
     TouchedSince,
     UniqueCollision,
+    UntrustedMember,
     UserAuthored,
 )
 from reconciler.model.note import (
@@ -40,6 +41,8 @@ from reconciler.render.outline import distinct, note_groups
 
 # Of flags that say the same of one row each, where one flag for all of them stands below.
 _NAMED: Final = 3
+# No template has such rows, so there is nothing to give away.
+_NOBODYS: Final = frozenset({"member", "member_identity"})
 _RESTORED: Final = ("the same row, where it still exists", "the same rows, where they still exist")
 
 
@@ -195,6 +198,8 @@ def _ways_out(first: Conflict, rows: _Some) -> tuple[Remedy, ...]:
             title = rows.say("Correct it", "Correct them")
             what = rows.say("the template's row a right value", "the template's rows right values")
             return _by_hand(title, f"give {what}"), keep
+        case InUse() if first.address.kind in _NOBODYS:
+            return (stay,)
         case InUse():
             return (
                 Remedy(
@@ -210,6 +215,12 @@ def _ways_out(first: Conflict, rows: _Some) -> tuple[Remedy, ...]:
             return anyway, stay
         case TouchedSince() | Irreversible():
             return (stay,)
+        case UntrustedMember():
+            without = replace(leave, title="Install without it", effect="there is no member then")
+            if first.why != "source":
+                return (without,)
+            effect = "the entity is the actor's member"
+            return Remedy("Believe it", _flags("adopt", rows), effect, wide=False), without
         case _:
             assert_never(first)
 

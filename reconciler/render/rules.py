@@ -37,6 +37,8 @@ _ROWS: Final = {
     "deferred": "It belongs to a row that the tenant does not have, or has several times: it "
     "waits for that one.",
     "old_version": "It is not the version in force: of a history, only that one is placed.",
+    "provided": "An install by reference made it for the user in whose name it was: it is the "
+    "tenant's, and no template has such rows.",
     "not_mirrored": "Rows of this kind are only pointed at: none is ever written.",
     "template_gone": "The template that placed it no longer exists: nothing brings the row up to "
     "date, and it stays as it is.",

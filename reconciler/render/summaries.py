@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
 from reconciler.model.change import (
@@ -37,6 +37,20 @@ def summary(change: Change, plan: Plan, say: Say, *, below: bool = False) -> str
 
     Where its fields stand `below`, one that overwrites a local edit says so itself.
     """
+    return ", ".join(filter(None, [_happens(change, plan, say, below), *_followed(change, say)]))
+
+
+def _followed(change: Change, say: Say) -> Iterator[str]:
+    """What points at the row, and elsewhere from now on: `3 entities follow to the catalog's`."""
+    for one in change.repointed:
+        rows = f"{one.number} {say(one.table)}"
+        if one.way == "reference":
+            yield f"{rows} point{'s' * (one.number == 1)} at the catalog's"
+        else:
+            yield f"{rows} point{'s' * (one.number == 1)} at it, and at the catalog's no more"
+
+
+def _happens(change: Change, plan: Plan, say: Say, below: bool) -> str:
     match change:
         case Create(predecessor=Predecessor(address=earlier, fields=fields)):
             return f"new, {count(len(fields), 'field')} other than in {say(row(earlier))}"
@@ -140,6 +154,8 @@ def _retired(change: Retire, plan: Plan) -> str:
         return "retired: creating it is undone"
     if plan.request.mode == "undo":
         return "retired: bringing it back is undone"
+    if plan.request.convert is not None:
+        return "gives way to the catalog's"
     return "retired: the template no longer has it" if plan.request.mode == "sync" else "retired"
 
 

@@ -116,7 +116,9 @@ def total(plan: Plan) -> str:
     """`Plan: 2 to create, 1 to update, 0 to retire; 1 conflict.`"""
     counts = plan.counts()
     conflicts = f"; {count(counts.conflicts, 'conflict')}" if counts.conflicts else ""
-    return f"Plan: {amounts(counts.model_dump(), done=False)}{conflicts}{behind(plan)}."
+    following = plan.following
+    follow = f"; {count(following, 'row')} to point elsewhere" if following else ""
+    return f"Plan: {amounts(counts.model_dump(), done=False)}{follow}{conflicts}{behind(plan)}."
 
 
 def behind(plan: Plan) -> str:

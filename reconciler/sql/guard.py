@@ -227,7 +227,7 @@ def _updated(tree: exp.Update, kind: Kind) -> frozenset[str]:
     }
     columns = {one.this.name for one in tree.expressions}
     renames = named == set(kind.key) and columns <= {*kind.key, *stamps}
-    if renames and kind.key and not (kind.history or kind.installs):
+    if renames and kind.key and not (kind.history or kind.installs or kind.provides):
         return frozenset(columns)
     return kind.updated
 

@@ -16,9 +16,9 @@ from reconciler.sql.uniqueness import columns_in, speaks_of
 PLATFORM: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("public", "organization"): ("id", "slug", "name", "visibility", "kind"),
     ("public", "member"): ("organizationId", "userId", "role"),
-    ("public", "user"): ("id", "email"),
+    ("public", "user"): ("id", "name", "email", "emailVerified"),
     ("public", "agents"): (
-        "id", "organization_id", "template_agent_id", "template_entity_id", "name",
+        "id", "organization_id", "template_agent_id", "template_entity_id", "name", "created_at",
     ),
     # Which catalogs a template reads.
     ("public", "entities"): (
@@ -129,7 +129,7 @@ def _updated(kind: Kind, kinds: Kinds) -> frozenset[str]:
     """The columns that may change in a row, its name among them where it can be renamed."""
     fixed = {kind.id, kind.scope, kind.parent.column if kind.parent else None}
     names = kind.updated - fixed
-    if not (kind.history or kind.installs):
+    if not (kind.history or kind.installs or kind.provides):
         names |= set(kind.key) - fixed
     above = any(other.parent and other.parent.kind == kind.name for other in kinds)
     # A row is locked while rows are hung under it, and a lock takes the right to update something.

@@ -44,7 +44,8 @@ def uses(sources: Sources, kind: Kind, places: Places) -> Iterator[tuple[str, St
         if part is not kind:
             yield part.table, _belonging(sources, kind, part, places)
         for other in sources.kinds.values():
-            for reference in other.references:
+            # Members are entities, and those are counted as what belongs to their type.
+            for reference in other.references if part.provides or not other.provides else ():
                 if reference.references == part.name and not reference.flag:
                     found = _referring(sources, kind, part, other, reference.name, places)
                     yield other.table, found

@@ -203,9 +203,9 @@ def stale(updates: Contents, agent: str, organization: str) -> Statement:
         )
     placed = same(column("l", "row_id"), column("n", "row_id"))
     other: exp.Expr = exp.not_(placed, copy=False)
-    if not kind.parent or owner:
+    if (not kind.parent or owner) and not kind.provides:
         # The ledger is told of a row that it knows by its address alone. A child has no owner of
-        # its own: it is ours if it is the very row that we placed.
+        # its own, and neither has a member: it is ours if it is the very row that we placed.
         other = all_of((not_null(column("c", "known")), other))
     wrong.append(("not the template's row", other))
     names = exp.Anonymous(

@@ -74,6 +74,8 @@ def test_the_built_in_kinds_come_in_the_order_of_writing() -> None:
         "view_template_version": (2,),
         "entity_type": (1,),
         "entity": (2,),
+        "member": (1,),
+        "member_identity": (2,),
         "classifier": (1, "current"),
         "classifier_version": (2,),
         "watcher": (1, "current_version_id", "watcher_group_id"),

@@ -347,6 +347,51 @@ DECISIONS = (
     ),
 )
 
+MEMBERS = (
+    Mutant(
+        "an address is believed, whoever wrote it",
+        "differ/membership.py",
+        "elif trusted or ",
+        "elif True or ",
+        "test_membership.py::test_not_known_by_an_address_that_anybody_could_have_written",
+    ),
+    Mutant(
+        "another user's entity is bound",
+        "differ/membership.py",
+        "if mail.wrong or mail.other:",
+        "if mail.wrong:",
+        "test_membership.py::test_not_known_by_an_entity_that_is_no_member_of_ones_own",
+    ),
+    Mutant(
+        "an address that is not verified says who somebody is",
+        "database/members.py",
+        'CASE WHEN u."emailVerified" THEN',
+        "CASE WHEN true THEN",
+        "test_membership.py::test_not_known_by_an_address_that_is_not_verified",
+    ),
+    Mutant(
+        "addresses that look alike are the same",
+        "database/members.py",
+        """lower(i.identifier COLLATE "C") = p.email""",
+        """lower(normalize(i.identifier) COLLATE "C") = p.email""",
+        "test_membership.py::test_not_known_by_an_address_that_looks_alike",
+    ),
+    Mutant(
+        "who somebody is, is taken from the plan",
+        "applier/allowed.py",
+        "        members(connection, opening, plan)\n",
+        "",
+        "test_membership_kept.py::test_a_plan_that_binds_somebody_else",
+    ),
+    Mutant(
+        "members are made for whoever did not ask for a reference",
+        "differ/check.py",
+        "        yield from provided(kind, change, plan)\n",
+        "",
+        "test_membership_kept.py::test_a_plan_that_did_not_ask_for_a_reference",
+    ),
+)
+
 MUTANTS = (
     *LOCKS,
     *PRECONDITIONS,
@@ -358,4 +403,5 @@ MUTANTS = (
     *GUARD,
     *SCOPE,
     *DECISIONS,
+    *MEMBERS,
 )

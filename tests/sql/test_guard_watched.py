@@ -10,7 +10,7 @@ from reconciler.model.plan import Plan
 from reconciler.sql.guard import Scope
 from reconciler.sql.tree import Statement
 from tests.fixtures.world import World
-from tests.sql.test_guard import SCOPE, Real, mutated, refused, reread
+from tests.sql.test_guard import SCOPE, TARGETS, Real, mutated, refused, reread
 
 HOME = "org_public_finance"
 NEW_VERSIONS = f"""
@@ -200,6 +200,34 @@ def test_entities_are_never_written_however_they_are_bound(real: Real, text: str
             refused(statement)
         elif "slug = " not in text:
             assert SCOPE.guard(statement) is statement
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("UPDATE {} AS t SET deleted_at = NULL FROM {p} WHERE {t}", True),
+        ("UPDATE {} AS t SET name = 'x' FROM {p} WHERE {t}", False),
+        ("UPDATE {} AS t SET entity_id = 1 FROM {p} WHERE {t}", False),
+        ('UPDATE {} AS t SET slug = "c"."new1" FROM {p} WHERE {t}', False),
+        ("UPDATE {} AS t SET deleted_at = NULL FROM {p} WHERE t.id = 1", False),
+        ("INSERT INTO {} (organization_id, parent_id) SELECT p.organization_id, 1 FROM {p}", False),
+    ],
+)
+def test_of_members_only_that_they_are_there_is_written(
+    real: Real, text: str, passes: bool
+) -> None:
+    placements = 'UNNEST(CAST($1 AS TEXT[]), CAST($2 AS INT[])) AS "p"("organization_id", "places")'
+    scope = Scope.of(kind_files.load(), TARGETS)
+    for table in ("entities", "entity_identities"):
+        told = text.replace("{}", f'"public"."{table}"').replace("{p}", placements)
+        bound = "t.organization_id = p.organization_id"
+        statement = reread(real[UPDATE], told.replace("{t}", bound))
+        statement = Statement(statement.serves, statement.tree, (["org_acme"], [0]))
+        if passes:
+            assert scope.guard(statement) is statement
+        else:
+            with pytest.raises(ScopeError):
+                scope.guard(statement)
 
 
 def test_ids_and_placements_outside_of_the_targets_are_refused(real: Real) -> None:
