@@ -78,7 +78,8 @@ class Town:
             "entity_relationships",
         ):
             found[table] = self.sql(
-                f"SELECT to_jsonb(t) - 'updated_at' - 'updated_by' FROM {table} t "
+                "SELECT to_jsonb(t) - 'updated_at' - 'updated_by' - 'deleted_at', "
+                f"to_jsonb(t) ->> 'deleted_at' IS NULL FROM {table} t "
                 "WHERE organization_id = %s ORDER BY id::text",
                 self.tenant,
             )
@@ -90,6 +91,11 @@ class Town:
 
 @pytest.fixture
 def town(shared_world: World) -> Town:
+    return founded(shared_world)
+
+
+def founded(shared_world: World) -> Town:
+    """A tenant that has a copy of all that the catalog offers."""
     catalogs = gathered(shared_world)
     catalogs.uses(catalogs.home)
     schema = json.dumps({"type": "object", "required": ["iban"]})
