@@ -111,6 +111,27 @@ def test_an_edit_of_a_shared_column_is_asked_about_again(settlers: Settlers) -> 
     undone(settlers, adopt=[TYPE])
 
 
+@pytest.mark.parametrize(("kind", "address"), [("watcher", WATCHER), ("classifier", CLASSIFIER)])
+def test_a_pointer_that_the_tenant_had_emptied_is_empty_again(
+    settlers: Settlers, kind: str, address: str
+) -> None:
+    slug = address.partition(".")[2]
+    settlers.live("publish", "template", kind, slug, "next", "two", True, True)
+    settlers.live("point", "acme", kind, slug, None, False)
+    assert in_the_way(settlers.plan()) == {("edited_both", address)}
+    before = settlers.photo()
+    plan = settlers.plan(adopt=[address])
+    undo = settlers.undo(settlers.apply(plan).revision)
+    assert (in_the_way(undo), said(undo)) == (set(), {("update", address)})
+    back = settlers.apply(undo)
+    hold(before, settlers.photo(), plan)
+    assert in_the_way(settlers.plan()) == {("edited_both", address)}
+    again = settlers.undo(back.revision)
+    assert (in_the_way(again), said(again)) == (set(), {("update", address)})
+    settlers.apply(again)
+    assert settlers.plan().empty
+
+
 @pytest.mark.parametrize("keep", ["", "=keep"])
 def test_what_was_adopted_is_in_the_way_again(settlers: Settlers, keep: str) -> None:
     settlers.live("add", "acme", "entity_type", "t2", "two", True)

@@ -221,12 +221,12 @@ def _must(
 ) -> Iterator[str]:
     """What a column may not be, whatever a plan file says; `heir` is who gets the row.
 
-    What is undone comes back as it was, be it without an installation.
+    What is undone comes back as it was, be it without an installation or a version in force.
     """
-    if column is not None and column.required and value is None:
+    undone = plan.request.mode == "undo"
+    if column is not None and column.required and value is None and not undone:
         yield f"{at}: {column.name} is empty, and a row without it is only half a row"
     installed = isinstance(value, Ref) and value.ref.key == (heir or plan.template.agent_id,)
-    undone = plan.request.mode == "undo"
     if column is not None and column.installation and not (installed or undone):
         yield f"{at}: {column.name} is not the installation of this template"
 
