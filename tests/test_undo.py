@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.change import Create
 from reconciler.model.plan import Plan
+from reconciler.model.value import Ref
 from tests.fixtures.settlers import (
     CLASSIFIER,
     RETIRED,
+    SECOND,
     TYPE,
     VIEW,
     WATCHER,
@@ -130,6 +133,37 @@ def test_a_pointer_that_the_tenant_had_emptied_is_empty_again(
     assert (in_the_way(again), said(again)) == (set(), {("update", address)})
     settlers.apply(again)
     assert settlers.plan().empty
+
+
+def test_a_group_that_named_no_row_is_the_row_itself_again(settlers: Settlers) -> None:
+    settlers.live("kill", "acme", "watcher", "w1", "delete")
+    settlers.live("edit", "template", "watcher", "w2", "name", "New")
+    before = settlers.photo()
+    plan = settlers.plan()
+    undo = settlers.undo(settlers.apply(plan).revision)
+    (change,) = undo.changes
+    assert (change.action, change.address) == ("update", SECOND)
+    assert not isinstance(change, Create)
+    assert [one.column for one in change.fields] == ["name"]
+    back = settlers.apply(undo)
+    hold(before, settlers.photo(), plan)
+    again = settlers.undo(back.revision)
+    assert (in_the_way(again), said(again)) == (set(), {("update", SECOND)})
+    settlers.apply(again)
+    assert settlers.plan().empty
+
+
+def test_a_group_that_named_no_row_cannot_be_named_again(settlers: Settlers) -> None:
+    number = settlers.number(SECOND)
+    settlers.sql("UPDATE watchers SET watcher_group_id = 999 WHERE id = %s", number)
+    undo = settlers.undo(settlers.do().revision)
+    (change,) = undo.changes
+    assert not isinstance(change, Create)
+    assert [(one.column, one.after) for one in change.fields] == [
+        ("watcher_group_id", Ref.model_validate({"ref": SECOND}))
+    ]
+    settlers.apply(undo)
+    assert settlers.row(SECOND).row["watcher_group_id"] == number
 
 
 @pytest.mark.parametrize("keep", ["", "=keep"])

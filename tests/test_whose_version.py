@@ -136,6 +136,7 @@ def test_nothing_refers_to_a_row_that_is_there_twice(publisher: Publisher) -> No
     [
         ("current_version_id", None, "half a row"),
         ("agent_id", Ref.model_validate({"ref": "agent.other"}), "not the installation"),
+        ("watcher_group_id", None, "has to point at something"),
         ("watcher_group_id", Ref.model_validate({"ref": "watcher.a/b"}), "parts of its kind's"),
         ("schedule", "whenever", "not a cron schedule"),
         (

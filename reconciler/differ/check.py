@@ -173,8 +173,7 @@ def _rewritten(kind: Kind, change: Rewrite, plan: Plan, kinds: dict[str, Kind]) 
             yield f"{at}: column {field.column!r} is not the template's to write"
             continue
         column = columns[field.column]
-        sql_type = shape[field.column]
-        yield from _value(at, column, sql_type, field.after, kinds, undone=undone)
+        yield from _value(at, column, shape[field.column], field.after, kinds, undone=undone)
         yield from _must(at, column, field.after, plan, heir)
         yield from _schedules(at, kind, {field.column: field.after})
         yield from _field(at, field, change.before.get(field.column))
@@ -226,6 +225,8 @@ def _must(
     undone = plan.request.mode == "undo"
     if column is not None and column.required and value is None and not undone:
         yield f"{at}: {column.name} is empty, and a row without it is only half a row"
+    if column is not None and column.itself and value is None:
+        yield f"{at}: {column.name} points at nothing, and has to point at something"
     installed = isinstance(value, Ref) and value.ref.key == (heir or plan.template.agent_id,)
     if column is not None and column.installation and not (installed or undone):
         yield f"{at}: {column.name} is not the installation of this template"

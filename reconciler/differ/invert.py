@@ -13,6 +13,7 @@ from typing import Any, Final, assert_never
 
 from reconciler.differ.compare import change as field_change
 from reconciler.differ.renaming import Renaming
+from reconciler.differ.since import possible
 from reconciler.model.address import Address
 from reconciler.model.change import (
     Adopt,
@@ -153,6 +154,7 @@ def _takes_back(change: Change, inverse: Change, kind: Kind, asked: Collection[s
     if isinstance(change, Create):
         return isinstance(inverse, Create) and change.values == inverse.values
     left = inverse.values if isinstance(inverse, Create) else inverse.after
+    left = possible(kind, change.address, left, change.before)
     if any(one.column not in left or left[one.column] != one.after for one in change.fields):
         return False
     if isinstance(change, Restore) or isinstance(inverse, Create):

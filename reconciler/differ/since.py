@@ -49,7 +49,8 @@ class Since:
         if isinstance(change, Create | Restore) or state.situation != "live":
             return False
         have: Values = state.values or {}
-        wanted = change.after
+        kind = self.told.kinds[change.address.kind]
+        wanted = possible(kind, change.address, change.after, have)
         if any(have.get(name) != value for name, value in wanted.items() if name in have):
             return False
         owner = state.owner.agent if state.owner else None
@@ -145,6 +146,17 @@ def writable(value: Value) -> bool:
     if isinstance(value, Ref):
         return value.organization is None and all(value.ref.key)
     return not isinstance(value, Digest)
+
+
+def possible(kind: Kind, address: Address, wanted: Values, have: Values) -> Values:
+    """What a plan can write where it wants this: what pointed at nothing, and has to point at
+    something, points at its own row, unless it still is as it was.
+    """
+    itself = {one.name for one in kind.references if one.itself and have.get(one.name)}
+    return {
+        name: Ref(ref=address) if value is None and name in itself else value
+        for name, value in wanted.items()
+    }
 
 
 def differing(have: Values, wanted: Values) -> tuple[FieldChange, ...]:

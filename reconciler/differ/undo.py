@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, assert_never
 
 from reconciler.differ.renaming import Renaming
-from reconciler.differ.since import Since, differing, writable
+from reconciler.differ.since import Since, differing, possible, writable
 from reconciler.differ.told import Told, in_order, remaining
 from reconciler.kinds.order import parent_of
 from reconciler.model.address import Address
@@ -111,7 +111,7 @@ class Undoing:
             self.told.in_use(address, used)
         targets -= used
         self.gone[address] |= targets
-        self._tell(change, state, targets, since)
+        self._tell(kind, change, state, targets, since)
 
     def _give(
         self,
@@ -146,6 +146,7 @@ class Undoing:
             }
         )
         have: Values = state.values or {}
+        wanted = possible(kind, address, wanted, have)
         if state.situation in ("live", "detached"):
             ours = self.since.ownership.ours(state) or kind.owner is None
             if not ours or have != wanted:
@@ -190,7 +191,7 @@ class Undoing:
         if isinstance(change, Move):
             targets = self._renamed(change, state, targets)
         targets, since = self.since.untouched(kind, change, state, targets)
-        self._tell(change, state, targets, since)
+        self._tell(kind, change, state, targets, since)
 
     def _renamed(self, change: Move, state: State, targets: frozenset[str]) -> frozenset[str]:
         """Where the name can be taken back: nothing else has the old one by now."""
@@ -201,6 +202,7 @@ class Undoing:
 
     def _tell(
         self,
+        kind: Kind,
         change: Retire | Update | Adopt | Release | Move,
         state: State,
         targets: frozenset[str],
@@ -217,7 +219,7 @@ class Undoing:
         edited = {one.column for one in since}
         fields = tuple(
             one.model_copy(update={"drift": one.column in edited})
-            for one in differing(have, wanted)
+            for one in differing(have, possible(kind, change.address, wanted, have))
         )
         if not targets or (isinstance(change, Update) and not fields):
             return

@@ -10,6 +10,7 @@ from typing import Any, Final
 from reconciler import library
 from reconciler.model.conflict import Conflict
 from reconciler.model.plan import Plan
+from reconciler.model.value import Ref
 from tests.histories.photo import VERSIONS, Photo, Seen
 from tests.histories.sync import ROUNDS
 from tests.histories.town import Town
@@ -107,7 +108,8 @@ def there_and_back(
         return
     again = asking.plan(town, targets)
     assert again.conflicts == (), again.conflicts
-    assert _meant(again) == _meant(plan), sorted(_meant(again) ^ _meant(plan))
+    meant = _meant(plan) - _regrouped(plan)
+    assert _meant(again) == meant, sorted(_meant(again) ^ meant)
     if not _left_behind(plan):
         now = _shown(town, targets)
         assert now == shown, ("another plan than before", sorted(now ^ shown))
@@ -123,11 +125,25 @@ def _undone(town: Town, revision: int) -> tuple[Plan, int | None]:
 
 
 def _shown(town: Town, targets: tuple[str, ...]) -> set[tuple[str, str, str]]:
-    """What a sync says that nobody has resolved anything of."""
+    """What a sync says that nobody has resolved anything of, and that an undo asks for again."""
     plan = Asking({}).plan(town, targets)
     conflicts = {(one.reason, one.address, one.target) for one in plan.conflicts}
     notes = {(note.about, note.address, one) for note in plan.notes for one in note.targets}
-    return _meant(plan) | conflicts | notes
+    return _meant(plan) - _regrouped(plan) | conflicts | notes
+
+
+def _regrouped(plan: Plan) -> set[tuple[str, str, str]]:
+    """Where only a watcher's group was mended, which named no watcher: an undo does not know the
+    id that it named, and leaves the watcher in a group of its own, so there is nothing to do again.
+    """
+    return {
+        (change.action, change.address, target)
+        for change in plan.changes
+        if change.action == "update"
+        and [(one.column, one.before) for one in change.fields] == [("watcher_group_id", None)]
+        and change.fields[0].after == Ref(ref=change.address)
+        for target in change.targets
+    }
 
 
 def _left_behind(plan: Plan) -> bool:
@@ -180,7 +196,7 @@ def _wrongs(before: Photo, after: Photo, plan: Plan) -> Iterator[str]:
             left = list(STAMPS)
             left += ["next_run_at"] if _rescheduled(plan, address) else []
             group = ("watchers", str(was.row.get("watcher_group_id")))
-            # An id that names nothing is read as nothing, and so it is undone to nothing.
+            # An id that names nothing is read as nothing, which is a group of one's own.
             left += ["watcher_group_id"] if group not in before.rows else []
             if was.without(*left) != now.without(*left):
                 yield f"not as before: {_difference(was, now)}"
