@@ -147,6 +147,18 @@ def test_a_retired_row_that_is_gone_for_good_cannot_come_back(settlers: Settlers
     assert ways(settlers.undo(revision)) == {TYPE: "gone"}
 
 
+def test_what_came_back_and_is_used_is_asked_about_whenever_that_began(settlers: Settlers) -> None:
+    settlers.live("publish", "acme", "watcher", "w1", "own", "mine", True, True)
+    settlers.live("kill", "acme", "watcher", "w1", "retire")
+    revision = settlers.do(restore=[WATCHER]).revision
+    plan = settlers.undo(revision)
+    assert in_the_way(plan) == {("in_use", WATCHER)}
+    left = settlers.undo(revision, skip=[WATCHER])
+    assert (in_the_way(left), said(left)) == (set(), set())
+    given = settlers.undo(revision, release=[WATCHER])
+    assert (in_the_way(given), said(given)) == (set(), {("release", WATCHER)})
+
+
 def test_two_targets_in_two_states_are_undone_in_one_plan(settlers: Settlers) -> None:
     settlers.live("edit", "template", "entity_type", "t1", "name", "New")
     revision = settlers.do(settlers.acme, settlers.bob).revision

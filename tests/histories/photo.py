@@ -43,6 +43,12 @@ VERSIONS = {
 RULES = "entity_relationship_type_rules"
 # The tables whose rows belong to other rows, and have no owner of their own.
 CHILDREN = {**VERSIONS, RULES: ("entity_relationship_types", "relationship_type_id")}
+# What belongs to a row of these is a part of it; what only points at it is not.
+_PARTS = CHILDREN | {"event_classifiers": ("watchers", "watcher_id")}
+_POINTING = {
+    "watchers": ("watchers", "watcher_group_id"),
+    "entity_relationship_types": ("entity_relationship_types", "inverse_type_id"),
+}
 TRACKED = (
     "watchers", "event_classifiers", "view_templates", "entity_types", "entity_relationship_types",
 )  # fmt: skip
@@ -125,6 +131,20 @@ class Photo:
             return seen.row["template_agent_id"] is not None
         return seen.row["managed_by_template_agent_id"] is not None
 
+    def used(self, seen: Seen, template: str) -> bool:
+        """Whether a row that is not this template's belongs to this one or to a part of it, or
+        points at it.
+        """
+        for other in self.rows.values():
+            part = _refers(_PARTS, other, seen)
+            if (part or _refers(_POINTING, other, seen)) and other is not seen:
+                tag = other.row.get("source_template_org_id", template)
+                if tag != template or not self.ours(other):
+                    return True
+            if part and self.used(other, template):
+                return True
+        return False
+
     def live(self, seen: Seen) -> bool:
         """Whether the row is in use, and the watcher that it belongs to."""
         if seen.table == "event_classifiers" and seen.row["watcher_id"] is not None:
@@ -145,3 +165,8 @@ class Photo:
             "entity_types": ("view_template_versions", "current_view_template_version_id"),
         }[seen.table]
         return self.rows.get((table, str(seen.row[column])))
+
+
+def _refers(columns: dict[str, tuple[str, str]], row: Seen, to: Seen) -> bool:
+    table, column = columns.get(row.table, ("", ""))
+    return table == to.table and str(row.row[column]) == to.number
