@@ -7,12 +7,21 @@ import os
 import sys
 import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 STDIN: Final = "-"
 
 # Half a gigabyte: a plan for ten thousand targets has tens of megabytes, and /dev/zero has no end.
 LARGEST: Final = 512 * 1024 * 1024
+
+
+def is_file(name: str) -> bool:
+    """Whether this is a file; what no file can be called is none, nor what nobody may look at."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def read(path: str | os.PathLike[str]) -> bytes:

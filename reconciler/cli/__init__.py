@@ -122,6 +122,8 @@ def _refuse_bytes(given: Sequence[str]) -> None:
             word.encode()
         except UnicodeEncodeError as error:
             raise click.UsageError(f"{word!a} is not text in UTF-8.") from error
+        if "\0" in word:
+            raise click.UsageError(f"{word!a} has a NUL, which no text and no file's name has.")
 
 
 def _events(given: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import click
 
+from reconciler import infile
 from reconciler.cli import (
     all_templates,
     approving,
@@ -150,7 +151,7 @@ def apply(
 
 
 def _is_file(given: str | None) -> TypeGuard[str]:
-    return given is not None and (given == "-" or given.endswith(".json") or Path(given).is_file())
+    return given is not None and (given == "-" or given.endswith(".json") or infile.is_file(given))
 
 
 def _again(given: str | None, made: Plan, kinds: Path | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from reconciler import infile
 from reconciler.cli import options, requiring, rolling, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit, ReconcilerError
@@ -232,7 +233,7 @@ def cancel(session: Session, plan: str, as_json: bool, database: str) -> Exit:
 
 
 def _plan_id(given: str) -> str:
-    if given == "-" or given.endswith(".json") or Path(given).is_file():
+    if given == "-" or given.endswith(".json") or infile.is_file(given):
         from reconciler import planfile
 
         return planfile.load(given).plan_id

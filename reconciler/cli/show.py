@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from reconciler import infile
 from reconciler.cli import options, streams
 from reconciler.cli.session import Session
 from reconciler.errors import Exit
@@ -46,7 +47,7 @@ def show(
     from reconciler import shardfile
     from reconciler.cli.present import present
 
-    if not _NUMBER.fullmatch(plan) or Path(plan).is_file():
+    if not _NUMBER.fullmatch(plan) or infile.is_file(plan):
         present(shardfile.load(plan), format_, session, kinds=kinds, verbose=verbose)
         return Exit.DONE
     from reconciler import library

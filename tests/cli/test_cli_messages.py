@@ -26,6 +26,37 @@ def test_an_error_says_what_happened_and_what_to_do(
     assert captured.err == ("Error: first\n  second \\x1b[2J\\u202e\n  1. do\n  2. or do\n")
 
 
+@pytest.mark.parametrize("word", ["x" * 5000, "x/" * 3000], ids=["name", "path"])
+def test_what_no_file_can_be_called_is_none(
+    word: str, answers: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", "--target", ":", word, "-auto-approve"]) == 0
+    assert answers.asked[0][2] == word
+    assert main(["apply", word]) == 1
+    assert "is no file, so it is taken for a template" in capsys.readouterr().err
+    nowhere = ["--database-url", "host=/nonexistent"]
+    for asked in (["cancel", word], ["resume", word], ["status", word]):
+        assert main(["fleet", *asked, *nowhere]) == 1
+        assert "cannot connect to the database" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["apply", "a\0b", *TARGET],
+        ["plan", "pf", *TARGET, "--out", "a\0b"],
+        ["kinds", "--kinds=a\0b"],
+    ],
+)
+def test_no_word_has_a_nul(
+    words: list[str], answers: Library, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    captured = capsys.readouterr()
+    assert (captured.out, answers.asked) == ("", [])
+    assert "a\\x00b' has a NUL" in captured.err
+
+
 @pytest.mark.parametrize("place", [["--debug", "plan"], ["plan", "--debug"], ["plan", "-debug"]])
 def test_debug_shows_where(
     place: list[str], answers: Library, capsys: pytest.CaptureFixture[str]
