@@ -132,7 +132,7 @@ def _undone(
     left = frozenset((one.address, one.target) for one in plan.conflicts)
     if left:
         asked = [one for one in plan.conflicts if one.reason != "in_use"]
-        assert asked == []
+        assert asked == [], asked
         assert left <= used, plan.conflicts
         skip = sorted({address for address, _ in left})
         plan = library.plan_undo(town.world.dsn, revision, actor="user_ana", skip=skip)
