@@ -199,5 +199,6 @@ def for_targets(change: Change, targets: Iterable[str]) -> Change:
             one.model_copy(update={"rows": tuple(rows[target] for target in there)})
             for one in change.repointed
             for rows in [dict(zip(change.targets, one.rows, strict=True))]
+            if any(rows[target] for target in there)
         )
     return change.model_copy(update=update)
