@@ -9,7 +9,7 @@ import pytest
 from reconciler.errors import RefusedError
 from reconciler.model.plan import Plan
 from tests.fixtures.catalogs import Catalogs, gathered
-from tests.fixtures.settlers import said, settled
+from tests.fixtures.settlers import noted, said, settled
 from tests.fixtures.world import World
 
 
@@ -122,3 +122,15 @@ def test_a_template_that_reads_nothing_cannot_be_installed_so(catalogs: Catalogs
     bare.world.sql("UPDATE entities SET deleted_at = now() WHERE id = %s", bare.entity)
     with pytest.raises(RefusedError, match="no entity stands for it"):
         plan(bare, target, mode="reference")
+
+
+def test_who_uninstalls_is_told_what_goes_on_pointing_at_the_catalog(catalogs: Catalogs) -> None:
+    target = catalogs.tenant()
+    catalogs.world.apply(plan(catalogs, target, mode="reference"))
+    found = catalogs.world.sql(
+        "SELECT id FROM entity_types WHERE organization_id = %s AND slug = 'account'", catalogs.home
+    )
+    catalogs.thing(target, found[0][0], "one")
+    gone = plan(catalogs, target, destroy=True)
+    assert gone.conflicts == ()
+    assert noted(gone) == {("still_referred", "entity_type.account")}

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.differ.build import Builder
 from reconciler.differ.check import check
-from reconciler.differ.converting import come_back, give_way, go_back
+from reconciler.differ.converting import come_back, give_way, go_back, still_referred
 from reconciler.differ.decide import decide
 from reconciler.differ.drift import drift
 from reconciler.differ.invert import invert
@@ -127,6 +127,7 @@ def _told(
         go_back(told, changes)
     elif request.mode == "destroy":
         Leaving(told).uninstall(keep_rows=request.keep_rows)
+        still_referred(told)
     elif request.mode == "release":
         Leaving(told).release()
     else:

@@ -195,11 +195,17 @@ def come_back(told: Told) -> None:
         for state in told.snapshot.states:
             if state.address == address and state.situation == "live":
                 _follow(told, state, organizations)
-        for organization, left in organizations.items():
-            told.notes += [
-                StillReferred(address=address, targets=(organization,), table=one.table)
-                for one in left
-            ]
+        left = {id(one) for some in organizations.values() for one in some}
+        still_referred(told, [one for one in told.snapshot.pointing if id(one) in left])
+
+
+def still_referred(told: Told, pointing: Iterable[Pointing] | None = None) -> None:
+    """Say what goes on pointing at the catalog's rows, though nothing leads there any more."""
+    told.notes += [
+        StillReferred(address=one.address, targets=(one.organization,), table=one.table)
+        for one in (told.snapshot.pointing if pointing is None else pointing)
+        if one.rows
+    ]
 
 
 def _follow(told: Told, state: State, organizations: dict[str, list[Pointing]]) -> None:

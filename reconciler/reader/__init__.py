@@ -18,7 +18,7 @@ from reconciler.model.snapshot import Actor, Snapshot, Target, Template
 from reconciler.progress import tell
 from reconciler.reader import selecting
 from reconciler.reader.answers import questions_for
-from reconciler.reader.following import going_back
+from reconciler.reader.following import coming_back, going_back
 from reconciler.reader.membership import concerned, with_members
 from reconciler.reader.reading import Reading
 from reconciler.reader.referring import brought
@@ -71,6 +71,8 @@ def read(
             snapshot = going_back(reading, undoing, reading.undone(undoing))
         elif reading.about.whole:
             snapshot = reading.held()
+            if any(one.reads is not None for one in targets):
+                snapshot = coming_back(reading, snapshot, targets)
         else:
             snapshot = brought(connection, opening, request, template, targets)
             snapshot = with_members(

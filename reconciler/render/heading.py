@@ -30,4 +30,5 @@ def target(plan: Plan, target: Target) -> str:
         return f"{name}: {words.absent(plan, target)}"
     revision = f"revision {target.revision}" if target.revision else "no revision yet"
     facts = [escape.name(target.agent_id), revision, words.day(target.revised_at or "")]
-    return f"{name}: installed as {', '.join(filter(None, facts))}"
+    way = "installed by reference" if target.reads is not None else "installed"
+    return f"{name}: {way} as {', '.join(filter(None, facts))}"

@@ -227,7 +227,8 @@ class _Markdown:
         """One of several targets: whether it has the template, and how much changes there."""
         name = f"{_say(target.organization.slug)} ({_say(target.organization.id)})"
         absent = words.absent(self.plan, target)
-        state = f"installed as {_say(target.agent_id)}" if target.agent_id else absent
+        way = "installed by reference" if target.reads is not None else "installed"
+        state = f"{way} as {_say(target.agent_id)}" if target.agent_id else absent
         rows = changes[target.organization.id]
         return f"- {name}: {state}, {words.count(rows, 'change') if rows else 'no changes'}", 1
 
