@@ -41,13 +41,9 @@ def summary(change: Change, plan: Plan, say: Say, *, below: bool = False) -> str
 
 
 def _followed(change: Change, say: Say) -> Iterator[str]:
-    """What points at the row, and elsewhere from now on: `3 entities follow to the catalog's`."""
+    """What points elsewhere from now on, at the row or with it: `3 rows of entities follow`."""
     for one in change.repointed:
-        rows = f"{one.number} {say(one.table)}"
-        if one.way == "reference":
-            yield f"{rows} point{'s' * (one.number == 1)} at the catalog's"
-        else:
-            yield f"{rows} point{'s' * (one.number == 1)} at it, and at the catalog's no more"
+        yield f"{count(one.number, 'row')} of {say(one.table)} follow{'s' * (one.number == 1)}"
 
 
 def _happens(change: Change, plan: Plan, say: Say, below: bool) -> str:
