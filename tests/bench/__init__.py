@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from tests.bench import (
     boot,
+    by_reference,
     first_install,
     fleet_plan,
     ledger_cost,
@@ -37,6 +38,7 @@ ABOUT = (
     memory,
     startup,
     boot,
+    by_reference,
     ledger_growth,
     ledger_cost,
 )

@@ -18,6 +18,7 @@ from reconciler import library
 from reconciler.database.embedded import Server
 from reconciler.demo.seed import create_tables
 from reconciler.model.plan import Plan
+from reconciler.model.request import Way
 from tests.bench.measure import Connection, tidied
 
 ENTITY_TYPES: Final = 50
@@ -62,6 +63,31 @@ UPDATE entity_types SET metadata_schema =
     jsonb_set(metadata_schema, '{properties,property_1,title}', to_jsonb(md5(random()::text)))
 WHERE organization_id = 'org_template' AND slug = 'type_1'
 """
+# The template reads its own organisation. The types that say so are the platform's, not shipped.
+_CATALOG: Final = """
+INSERT INTO organization (id, name, slug, visibility, "createdAt")
+VALUES ('org_platform', 'Platform', 'platform', 'public', now());
+WITH kind AS (
+    INSERT INTO entity_types (organization_id, slug, name)
+    VALUES ('org_platform', 'agent_template', 'Template'), ('org_platform', '$catalog', 'Catalog')
+    RETURNING id, slug
+), stands AS (
+    INSERT INTO entities (organization_id, entity_type_id, name, slug, created_by)
+    SELECT 'org_template', id, slug, slug, 'user_owner' FROM kind RETURNING id, slug
+), reads AS (
+    INSERT INTO entity_relationship_types (organization_id, slug, name)
+    VALUES ('org_platform', 'uses_catalog', 'Reads') RETURNING id
+)
+INSERT INTO entity_relationships
+    (organization_id, from_entity_id, to_entity_id, relationship_type_id)
+SELECT 'org_template', t.id, c.id, r.id FROM stands t, stands c, reads r
+WHERE t.slug = 'agent_template' AND c.slug = '$catalog';
+"""
+# As a platform has it in every organisation: what its members are.
+_MEMBERS: Final = """
+INSERT INTO entity_types (organization_id, slug, name)
+SELECT id, '$member', 'Member' FROM organization WHERE visibility = 'private'
+"""
 
 
 @dataclass(frozen=True)
@@ -78,14 +104,21 @@ class Tenants:
         )
         return [identity for (identity,) in found]
 
-    def plan(self, targets: int) -> Plan:
+    def plan(self, targets: int, mode: Way | None = None) -> Plan:
         """A plan for the first so many of the tenants."""
-        return library.plan(self.connection, _TEMPLATE, self.targets(targets), actor=_OWNER)
+        wanted = self.targets(targets)
+        return library.plan(self.connection, _TEMPLATE, wanted, actor=_OWNER, mode=mode)
 
     def apply(self, plan: Plan) -> None:
         """Apply a plan; one that has nothing to do would measure nothing."""
         outcome = library.apply(self.connection, plan)
         assert outcome.status == "applied", outcome
+
+    def read_a_catalog(self) -> None:
+        """From now on the template can be installed by reference, too."""
+        self.connection.execute(_CATALOG.encode())
+        self.connection.execute(_MEMBERS.encode())
+        tidied(self.connection)
 
     def change_one_type(self) -> None:
         """The template changes one of its types."""
