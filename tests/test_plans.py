@@ -38,6 +38,9 @@ STORIES = {
     "destroy.plan.json": "uninstalled",
     "fleet.plan.json": "fleet",
     "others.plan.json": "fleet-goes-on",
+    "reference.plan.json": "install-by-reference",
+    "shadow.plan.json": "shadowed-slug",
+    "convert.plan.json": "converted-with-two-customised",
 }
 
 

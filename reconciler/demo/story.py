@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconciler.demo.catalogs import CATALOGS
 from reconciler.demo.ending import ENDING
 from reconciler.demo.many import MANY
 from reconciler.demo.scenes import Meanwhile, Step, run
@@ -253,4 +254,5 @@ STEPS: Final = (
     ),
     *ENDING,
     *MANY,
+    *CATALOGS,
 )
