@@ -15,7 +15,7 @@ from reconciler.errors import Exit
 from reconciler.kinds.order import draw
 from reconciler.model.change import Change
 from reconciler.model.conflict import Conflict
-from reconciler.model.note import Note
+from reconciler.model.note import Local, Note
 from reconciler.model.status import Condition, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,11 @@ def test_every_conflict_reason_is_explained(reason: str) -> None:
 @pytest.mark.parametrize("about", literals(Note, "about"))
 def test_every_note_is_explained(about: str) -> None:
     assert f"`{about}`" in TEXT
+
+
+def test_the_page_says_each_reason_why_a_row_stays_the_tenants_own() -> None:
+    page = (ROOT / "plans" / "COPY-OR-REFERENCE.md").read_text(encoding="utf-8")
+    assert [one for one in get_args(Local) if f"`{one}`" not in page] == []
 
 
 @pytest.mark.parametrize("action", literals(Change, "action"))
