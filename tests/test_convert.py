@@ -257,3 +257,23 @@ def test_what_was_installed_by_reference_gets_copies(town: Town) -> None:
     after = other.rows()
     assert (after["entities"], after["agents"]) == (rows["entities"], rows["agents"])
     assert first
+
+
+def test_what_was_entered_by_reference_comes_home_after_an_undo(town: Town) -> None:
+    revision = town.apply(town.plan(convert="reference"))
+    (catalog,) = town.sql(
+        "SELECT id FROM entity_types WHERE organization_id = %s AND slug = 'account'",
+        town.catalogs.home,
+    )
+    late = town.catalogs.thing(town.tenant, catalog[0], "late")
+    town.apply(town.undo(revision))
+    before = town.rows()
+    plan = town.plan(convert="copy")
+    assert said(plan) == {("update", ACCOUNT)}
+    town.apply(plan)
+    settled(town.plan(convert="copy"))
+    (now,) = town.sql("SELECT entity_type_id FROM entities WHERE id = %s", late)
+    assert now == (town.own("entity_types", "account"),)
+    assert [one for one in town.rows()["entities"] if one[0]["id"] != late] == [
+        one for one in before["entities"] if one[0]["id"] != late
+    ]

@@ -71,8 +71,8 @@ def read(
             snapshot = going_back(reading, undoing, reading.undone(undoing))
         elif reading.about.whole:
             snapshot = reading.held()
-            if any(one.reads is not None for one in targets):
-                snapshot = coming_back(reading, snapshot, targets)
+            if read := [one for one in targets if one.reads is not None]:
+                snapshot = coming_back(reading, snapshot, read)
         else:
             snapshot = brought(connection, opening, request, template, targets)
             snapshot = with_members(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reconciler.errors import RefusedError
 from reconciler.model.address import Address
@@ -54,11 +54,11 @@ def giving_way(reading: Reading, snapshot: Snapshot, reference: Reference) -> Sn
     return snapshot.model_copy(update=update)
 
 
-def coming_back(reading: Reading, snapshot: Snapshot, targets: Sequence[Target]) -> Snapshot:
-    """The same snapshot, with what points at the template's own rows."""
+def coming_back(reading: Reading, snapshot: Snapshot, targets: Iterable[Target]) -> Snapshot:
+    """The same snapshot, with what of these targets points at the template's own rows."""
     kinds = [kind for kind in reading.opening.kinds if kind.pointers]
     offered = _offered(reading, kinds, [reading.template.organization.id])
-    referring = [one.organization.id for one in targets if one.reads is not None]
+    referring = [one.organization.id for one in targets]
     found = []
     for kind in kinds:
         ids = {row: address for address, row in offered.items() if address.kind == kind.name}

@@ -43,12 +43,12 @@ _MISSED: Final = {
 _STAYS: Final = {
     "edited": "edited by the tenant",
     "behind": "behind the template",
-    "own": "that are not the template's",
-    "parts": "with parts that are not the template's",
+    "own": "of the tenant's own, or another template's",
+    "parts": "with other parts than the template's",
     "in_use": "used by rows that cannot follow",
-    "referred": "that others refer to which stay",
-    "elsewhere": "that another catalog has nearer",
-    "twice": "that stand twice",
+    "referred": "referred to by one that stays",
+    "elsewhere": "shadowed by a nearer catalog",
+    "twice": "found twice",
     "deleted": "deleted",
 }
 
@@ -108,7 +108,7 @@ def title(group: Sequence[Note], say: Say) -> str:
         case Shadow(because="deleted"):
             return f"{rows} deleted by the tenant, and seen again in the catalog"
         case Shadow():
-            stays = "stays the tenant's own and shadows" if number == 1 else "stay and shadow"
+            stays = "stays, and shadows" if number == 1 else "stay, and shadow"
             return f"{rows} {_STAYS[first.because]}: {stays} the catalog's"
         case StillReferred():
             there = "catalog's row" if number == 1 else "catalog's rows"
