@@ -72,7 +72,12 @@ def coming_back(reading: Reading, snapshot: Snapshot, targets: Iterable[Target])
                 _pointing(ids[row], organization, pointer, rows)
                 for row, organization, rows in answer
             ]
-    return snapshot.model_copy(update={"offered": offered, "pointing": tuple(found)})
+    # What is as the template has it did not travel, and is to be pointed at all the same.
+    seen = {(one, state.address) for state in snapshot.states for one in state.organizations}
+    settled = {(one.organization, one.address) for one in found} - seen
+    states = (*snapshot.states, *_look(reading, sorted(settled)))
+    update = {"offered": offered, "pointing": tuple(found), "states": states}
+    return snapshot.model_copy(update=update)
 
 
 def going_back(reading: Reading, applied: Plan, snapshot: Snapshot) -> Snapshot:
