@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         UnprovenError,
     )
     from reconciler.library import (
+        advise,
         apply,
         catalog_change,
         grants,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         vocabulary,
         why,
     )
+    from reconciler.model.advice import Advice
     from reconciler.model.catalog_change import CatalogChange
     from reconciler.model.impact import Impact
     from reconciler.model.outcome import Fate, Installation, Outcome
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from reconciler.model.why import Why
 
 _HOME = {
+    "advise": "library",
     "apply": "library",
     "catalog_change": "library",
     "grants": "library",
@@ -94,6 +97,7 @@ _HOME = {
     "templates": "library",
     "vocabulary": "library",
     "why": "library",
+    "Advice": "model.advice",
     "CatalogChange": "model.catalog_change",
     "Fate": "model.outcome",
     "Impact": "model.impact",
@@ -108,6 +112,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Advice",
     "CatalogChange",
     "ConflictsError",
     "DatabaseError",
@@ -142,6 +147,7 @@ __all__ = [
     "Vocabulary",
     "Why",
     "__version__",
+    "advise",
     "apply",
     "catalog_change",
     "grants",

@@ -26,6 +26,7 @@ from reconciler.errors import (
     StalePlanError,
 )
 from reconciler.impact import catalog_change as catalog_change
+from reconciler.insight import advise as advise
 from reconciler.insight import status as status
 from reconciler.insight import templates as templates
 from reconciler.insight import why as why

@@ -34,6 +34,7 @@ def documents() -> dict[str, str]:
 
     from reconciler import planfile, shardfile
     from reconciler.kinds.declaration import Declaration
+    from reconciler.model.advice import Advice
     from reconciler.model.approval import Approval
     from reconciler.model.catalog_change import CatalogChange
     from reconciler.model.enqueued import Queue
@@ -118,7 +119,13 @@ def documents() -> dict[str, str]:
         **Impact.model_json_schema(mode="serialization"),
         "title": "The impact of a catalog's change",
     }
+    advice = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Advice.model_json_schema(mode="serialization"),
+        "title": "An advice of reconcile",
+    }
     return {
+        "advice.schema.json": _text(advice),
         "approval.schema.json": _text(approval),
         "catalog-change.schema.json": _text(catalog_change),
         "impact.schema.json": _text(impact),

@@ -39,6 +39,7 @@ COMMANDS: Final = {
         "reconciler.cli.vocabulary:vocabulary",
         "Say what each slug means, and where it is from.",
     ),
+    "advise": ("reconciler.cli.advise:advise", "Say what having it by reference would save."),
     "kinds": ("reconciler.cli.kinds:kinds", "List the tables whose rows are managed."),
     "dev": ("reconciler.cli.dev:dev", "Run a PostgreSQL server to try things out on."),
     "demo": ("reconciler.cli.demo:demo", "Watch the whole story on a server of its own."),

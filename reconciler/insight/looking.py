@@ -17,7 +17,7 @@ from reconciler.database.platform import find_targets
 from reconciler.database.templates import find_applied
 from reconciler.errors import NotFoundError
 from reconciler.model.plan import Plan
-from reconciler.model.request import Request
+from reconciler.model.request import Request, Way
 from reconciler.model.snapshot import Actor, Organization, Snapshot, Target, Template
 from reconciler.model.status import Availability
 from reconciler.sql.asking import Asking, asking
@@ -57,8 +57,11 @@ class Look:
             self.connection, ids, template, referring=self.opening.referring is not None
         )
 
-    def plan(self, template: Template, targets: tuple[Target, ...]) -> tuple[Plan, Snapshot]:
-        """What bringing targets up to date would do, as `reconcile plan` shows it.
+    def plan(
+        self, template: Template, targets: tuple[Target, ...], *, convert: Way | None = None
+    ) -> tuple[Plan, Snapshot]:
+        """What bringing targets up to date would do, or having them have it in another way, as
+        `reconcile plan` shows it.
 
         Raises RefusedError for what cannot be planned.
         """
@@ -66,6 +69,7 @@ class Look:
             template=template.agent_id,
             targets=tuple(target.organization.id for target in targets),
             kinds=self.kinds,
+            convert=convert,
         )
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         snapshot = reader.observe(self.connection, self.opening, request, template, targets)
