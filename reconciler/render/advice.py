@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
 from reconciler.model.advice import (
-    UNCUSTOMISED,
     Advice,
     Frequent,
     InstallationAdvice,
@@ -15,17 +14,28 @@ from reconciler.model.advice import (
     Sum,
     TemplateAdvice,
 )
+from reconciler.model.note import Local
 from reconciler.render import escape, words
-from reconciler.render.notes import STAYS
-from reconciler.render.terminal import INDENT, Terminal
+from reconciler.render.terminal import Terminal
 from reconciler.render.words import Say
 
 # Of the installations of a template so many are named, those with customised rows first.
 LISTED: Final = 500
 
 _HEAD: Final = (
-    "", "rows", "give way", "behind", "customised", "with parts", "re-pointed", "saved", "indexes"
+    "", "rows", "give way", "parts", "behind", "customised", "re-pointed", "saved", "indexes"
 )  # fmt: skip
+_STAYS: Final[dict[Local, str]] = {
+    "edited": "edited by the tenant",
+    "behind": "behind the template",
+    "own": "of the tenant's own, or another template's",
+    "parts": "with other parts than the template's",
+    "in_use": "used by rows that cannot follow",
+    "referred": "referred to by rows that stay",
+    "elsewhere": "had nearer from another catalog",
+    "twice": "standing twice",
+    "deleted": "deleted by the tenant, and seen again",
+}
 _WIDEST: Final = 40
 _UNITS: Final = ("bytes", "KB", "MB", "GB", "TB")
 
@@ -58,7 +68,7 @@ def recommendation(one: TemplateAdvice, say: Say) -> str:
             have = "has" if one.copies == 1 else "have"
             return f"copy: {one.customised_in} of {copies} {have} customised rows"
         case "few":
-            return f"copy: only {one.uncustomised} % of {rows} could give way ({UNCUSTOMISED} % do)"
+            return f"copy: only {one.uncustomised} % of {rows} were never customised"
         case "refused":
             return f"copy: {say(one.why)}"
         case "failed":
@@ -75,30 +85,22 @@ def changes(one: TemplateAdvice, say: Say) -> Iterator[tuple[str, list[str]]]:
         for stays in kind.stays:
             yield _stays(kind, stays), [_frequent(at, say) for at in stays.most]
     for left in one.left:
-        rows, where = _in(left.rows, left.installations)
-        yield (
-            f"{say(left.kind)}: {rows} in {where} stay copies, and nothing brings them up to date",
-            [],
-        )
+        rows = words.count(left.rows, "row")
+        where = words.count(left.installations, "installation")
+        belongs = "stays a copy" if left.rows == 1 else "stay copies"
+        yield f"{left.kind}: {rows} in {where} {belongs}, which nothing brings up to date", []
     if one.conflicts_in:
         where = words.count(one.conflicts_in, "installation")
         have = "has" if one.conflicts_in == 1 else "have"
         yield f"{where} {have} conflicts, which a plan would have to resolve first", []
 
 
-def _in(rows: int, installations: int) -> tuple[str, str]:
-    return words.count(rows, "row"), words.count(installations, "installation")
-
-
 def _stays(kind: KindAdvice, stays: Stays) -> str:
-    rows, where = _in(stays.rows, stays.installations)
-    if stays.because == "deleted":
-        return f"{kind.kind}: {rows} in {where} deleted by the tenant, and seen again"
-    used = ", ".join(
-        f"{escape.visible(table)} ({number})" for table, number in stays.used_by.items()
-    )
-    by = f": {used}" if used else ""
-    return f"{kind.kind}: {rows} in {where} {STAYS[stays.because]}{by}"
+    rows = words.count(stays.rows, "row")
+    where = words.count(stays.installations, "installation")
+    tables = [f"{escape.visible(table)} {number}" for table, number in stays.used_by.items()]
+    used = f" ({', '.join(tables)})" if tables else ""
+    return f"{kind.kind}: {rows} {_STAYS[stays.because]}{used}, in {where}"
 
 
 def _frequent(one: Frequent, say: Say) -> str:
@@ -116,7 +118,7 @@ def _size(number: int) -> str:
 
 
 def _cells(name: str, one: Sum, indexes: str) -> tuple[str, ...]:
-    numbers = (one.rows, one.gives_way, one.behind, one.customised, one.parts, one.repointed)
+    numbers = (one.rows, one.gives_way, one.parts, one.behind, one.customised, one.repointed)
     return (name, *map(str, numbers), _size(one.bytes), indexes)
 
 
@@ -185,7 +187,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         first, *rest = zip(row, widths, strict=True)
         cells = [f"{first[0]:<{first[1]}}", *(f"{text:>{width}}" for text, width in rest)]
-        yield " " * INDENT + "  ".join(cells).rstrip()
+        yield "    " + "  ".join(cells).rstrip()
 
 
 def _blocks(advice: Advice, verbose: bool) -> Iterator[str]:

@@ -40,7 +40,7 @@ _MISSED: Final = {
 }
 
 # Why a row stays where others give way to the catalog's.
-STAYS: Final = {
+_STAYS: Final = {
     "edited": "edited by the tenant",
     "behind": "behind the template",
     "own": "of the tenant's own, or another template's",
@@ -109,7 +109,7 @@ def title(group: Sequence[Note], say: Say) -> str:
             return f"{rows} deleted by the tenant, and seen again in the catalog"
         case Shadow():
             stays = "stays, and shadows" if number == 1 else "stay, and shadow"
-            return f"{rows} {STAYS[first.because]}: {stays} the catalog's"
+            return f"{rows} {_STAYS[first.because]}: {stays} the catalog's"
         case StillReferred():
             there = "catalog's row" if number == 1 else "catalog's rows"
             return f"{say(first.table)} that go on pointing at {number} {there}"
