@@ -24,6 +24,7 @@ from reconciler.model.advice import (
 from reconciler.model.selection import Selection
 from reconciler.render import advice as words
 from tests.fixtures.catalogs import Catalogs, gathered
+from tests.fixtures.roles import Roles
 from tests.fixtures.world import World
 
 # What the publisher's own people need goes to every tenant, too: a type and a relationship type.
@@ -199,7 +200,9 @@ def test_rows_in_use_and_behind_are_told_apart_from_customised_ones(catalogs: Ca
     assert (relations.gives_way, relations.parts) == (RELATIONS - 1, 0)
 
 
-def test_what_is_had_as_copies_only_is_said(birch: World) -> None:
+def test_what_is_had_as_copies_only_is_said_and_a_reader_may_ask(
+    birch: World, roles: Roles
+) -> None:
     ((home, agent),) = birch.sql(
         "SELECT a.organization_id, a.id FROM agents a JOIN agents b ON b.template_agent_id = a.id"
     )
@@ -218,6 +221,8 @@ def test_what_is_had_as_copies_only_is_said(birch: World) -> None:
     left = {one.kind: (one.rows, one.installations) for one in found.left}
     assert (left["watcher"], left["classifier"]) == ((tagged[0], 1), (tagged[1], 1))
     assert not {"entity_type", "relationship_type"} & left.keys()
+    roles.grant(birch.dsn)
+    assert reconciler.advise(roles.planning(birch.dsn), agent).templates == (found,)
 
 
 def test_a_template_that_cannot_be_read_says_why_and_fails_nothing(
