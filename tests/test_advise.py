@@ -15,10 +15,7 @@ from reconciler.insight import advice as advising
 from reconciler.model.advice import (
     Advice,
     Frequent,
-    InstallationAdvice,
     KindAdvice,
-    Left,
-    Stays,
     TemplateAdvice,
 )
 from reconciler.model.selection import Selection
@@ -290,30 +287,3 @@ def test_hostile_slugs_are_shown_and_do_nothing(catalogs: Catalogs) -> None:
         assert not {"\x1b", "\u202e"} & set(shown)
         assert "\n# x" not in shown
     assert "<b>" not in words.markdown(found, verbose=False)
-
-
-def test_of_very_many_installations_some_are_named() -> None:
-    def one(number: int) -> InstallationAdvice:
-        name = f"tenant-{number:04}"
-        home = {"id": name, "slug": name, "name": name, "visibility": "private"}
-        return InstallationAdvice.model_validate(
-            {"organization": home, "agent_id": "agent", "rows": 1, "customised": number == 600}
-        )
-
-    home = one(0).organization
-    twice = Stays(because="twice", rows=1, installations=1)
-    found = TemplateAdvice(
-        agent_id="agent_t",
-        name="T",
-        organization=home,
-        copies=601,
-        left=(Left(kind="watcher", rows=2, installations=1),),
-        kinds=(KindAdvice(kind="entity_type", stays=(twice,)),),
-        installations=tuple(one(number) for number in range(601)),
-    )
-    advice = Advice(templates=(found,))
-    text = words.text(advice, color=False, width=100, verbose=False)
-    assert "tenant-0600" in text
-    assert "… 101 more (--verbose lists them)" in text
-    assert "more (" not in words.text(advice, color=False, width=100, verbose=True)
-    assert "watcher: 2 rows in 1 installation stay copies, which nothing" in text
