@@ -74,6 +74,11 @@ def plan(
     """
     selection, listed = target_list.read(targets)
     refuse_nobody(selection)
+    if sum((mode is not None, convert is not None, destroy, refresh_only)) > 1:
+        raise ReconcilerError(
+            "mode, convert, destroy and refresh_only each say what the plan is for",
+            hint="Ask for one of them, and make another plan for the next.",
+        )
     request = Request(
         template=template,
         **selection.model_dump(),

@@ -9,6 +9,7 @@ from reconciler.applier.approved import approving
 from reconciler.applier.ids import Drawing
 from reconciler.applier.judged import guarded, holding, never_by_itself
 from reconciler.applier.proof import Proof
+from reconciler.applier.read import still_read
 from reconciler.applier.refusals import gone_targets, refuse_elsewhere
 from reconciler.applier.turn import taking_turns
 from reconciler.applier.writing import Writing, counted
@@ -156,11 +157,13 @@ class Attempt:
         tell("checking", rows=plan.rows)
         held()
         allowed.unused(self.connection, plan, opening)
+        still_read(self.connection, plan, opening)
         moved = found is not None and found() != plan.fingerprint
-        if moved and _copies_secrets(plan):
+        if moved and (_copies_secrets(plan) or plan.request.convert == "reference"):
+            what = "gives rows away to" if plan.request.convert else "copies sensitive columns from"
             raise StalePlanError(
-                "the template has changed since the plan was made, and the plan copies sensitive "
-                "columns from it; nothing was written",
+                f"the template has changed since the plan was made, and the plan {what} it; "
+                "nothing was written",
                 hint="Make a new plan.",
             )
         return moved, standing()

@@ -167,5 +167,5 @@ _TO_UNDO: Final = (
 )  # fmt: skip
 _NOT_TO_LEAVE: Final = (
     "--prune", "--moved", "--name", "--adopt", "--take", "--restore", "--refresh-only",
-    "--show-drift",
+    "--show-drift", "--mode", "--convert",
 )  # fmt: skip

@@ -8,6 +8,8 @@ come back, and what points at them follows.
 | is the tenant's own, or another template's                | stays, and shadows the catalog's  |
 | is used by rows that cannot follow                        | stays, and shadows the catalog's  |
 | is referred to by one that stays                          | stays, and shadows the catalog's  |
+| another installation of the organisation has it, too      | stays, and shadows the catalog's  |
+| a person resolved to leave it, or to release it           | stays, or is the tenant's         |
 | is not there: the tenant deleted it                       | is seen again, and said           |
 """
 
@@ -48,13 +50,17 @@ def give_way(told: Told) -> None:
                 place = (address, organization)
                 if why is None and place in parts:
                     why = "parts"
+                if why is None and organization in snapshot.heirs:
+                    why = "shared"
                 if why is None and (place in foreign or _used(told, place)):
                     why = "in_use"
                 if why is None:
                     leaving[place] = state
                 else:
                     _say(told, address, organization, why, columns)
-    for place in _referred(states, leaving):
+    for place in [one for one in leaving if told.asked(one[0], "release")]:
+        _release(told, leaving.pop(place), place[1])
+    for place in _referred(snapshot.states, leaving):
         del leaving[place]
         _say(told, *place, "referred")
     found: dict[int, tuple[State, list[str]]] = {}
@@ -80,6 +86,8 @@ def _stays(
         why = "deleted"
     elif not ownership.ours(state):
         why = "own"
+    elif told.asked(row.address, "skip"):
+        why = "asked"
     elif row.address not in told.snapshot.offered:
         why = "elsewhere"
     else:
@@ -115,17 +123,15 @@ def _used(told: Told, place: _Place) -> bool:
     return bool(told.uses.get(place, {}).keys() - follow)
 
 
-def _referred(
-    states: Mapping[Address, Iterable[State]], leaving: Mapping[_Place, State]
-) -> list[_Place]:
+def _referred(states: Iterable[State], leaving: Mapping[_Place, State]) -> list[_Place]:
     """What a row refers to that stays; and what that refers to, and so on."""
     refers: dict[_Place, set[_Place]] = defaultdict(set)
-    for address, some in states.items():
-        for state in some:
-            for value in (state.values or {}).values() if state.situation == "live" else ():
-                if isinstance(value, Ref) and value.organization is None and value.ref != address:
-                    for organization in state.organizations:
-                        refers[address, organization].add((value.ref, organization))
+    for state in states:
+        at = state.address
+        for value in (state.values or {}).values() if state.situation == "live" else ():
+            if isinstance(value, Ref) and value.organization is None and value.ref != at:
+                for organization in state.organizations:
+                    refers[at, organization].add((value.ref, organization))
     gone = set(leaving)
     open_ = [place for place in refers if place not in gone]
     found = []
@@ -135,6 +141,19 @@ def _referred(
             found.append(place)
             open_.append(place)
     return found
+
+
+def _release(told: Told, state: State, organization: str) -> None:
+    """What would give way becomes the tenant's own: a person resolved that."""
+    told.change(
+        Release(
+            address=state.address,
+            targets=(organization,),
+            because="asked",
+            before=state.values or {},
+            **remaining(state),
+        )
+    )
 
 
 def _retire(told: Told, state: State, organizations: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.model.change import Change, Release, Retire
 from reconciler.model.kind import Kind
 from reconciler.model.plan import Plan
+from reconciler.model.table import WHOLE
 
 
 def followed(kind: Kind, change: Change, plan: Plan) -> Iterator[str]:
@@ -30,5 +31,11 @@ def followed(kind: Kind, change: Change, plan: Plan) -> Iterator[str]:
         named = [row for rows in one.rows for row in rows]
         if len(set(named)) != len(named) or not named:
             yield f"{at}: names no {one.table}, or some twice"
-        if not all(row.isdecimal() or row.isprintable() for row in named):
+        types = {dict(each.types).get(each.id) for each in kind.pointers if each.table == one.table}
+        if types & WHOLE and not all(_may_be_id(text) for text in (*named, one.catalog)):
             yield f"{at}: names {one.table} that cannot be"
+
+
+def _may_be_id(text: str) -> bool:
+    """Whether a text can be an id in a column of whole numbers."""
+    return text.isascii() and text.isdigit() and int(text) < 2**63

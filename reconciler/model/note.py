@@ -174,8 +174,9 @@ class HistoryStays(Noun):
 
 
 Local = Literal[
-    "edited", "behind", "own", "parts", "in_use", "referred", "elsewhere", "twice", "deleted"
-]
+    "edited", "behind", "own", "parts", "in_use", "referred", "shared", "asked", "elsewhere",
+    "twice", "deleted",
+]  # fmt: skip
 
 
 class Shadow(Noun):
@@ -187,6 +188,8 @@ class Shadow(Noun):
              parts      what belongs to it is not what belongs to the template's
              in_use     rows use it that cannot be pointed at the catalog's
              referred   a row that stays refers to it
+             shared     another installation of the template's organisation has it, too
+             asked      a person resolved to leave it (--skip)
              elsewhere  another catalog that is nearer has such a row
              twice      it stands twice there
              deleted    there is none: the tenant deleted it, and sees the catalog's from now on

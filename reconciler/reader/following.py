@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconciler.database.asking import run
+from reconciler.database.connection import Connection
+from reconciler.database.opening import Opening
+from reconciler.database.templates import find_heirs
 from reconciler.errors import RefusedError
 from reconciler.model.address import Address
 from reconciler.model.catalog import Reference
@@ -13,6 +17,7 @@ from reconciler.model.snapshot import Pointing, Snapshot, State, Target
 from reconciler.reader.closer import Places, count_uses, look
 from reconciler.reader.reading import Reading
 from reconciler.sql.following import at_catalog, at_own, in_catalogs, pointing_now
+from reconciler.sql.source import Sources
 
 
 def giving_way(reading: Reading, snapshot: Snapshot, reference: Reference) -> Snapshot:
@@ -42,14 +47,19 @@ def giving_way(reading: Reading, snapshot: Snapshot, reference: Reference) -> Sn
         (one, r.address) for r in snapshot.rows if r.address.kind in installs for one in copies
     ]
     looked = (*_look(reading, places), *_look(reading, agents), *doubled)
-    known = {id(one) for one in snapshot.states if one.address.kind in named | installs}
+    known = {
+        id(one)
+        for one in snapshot.states
+        if one.address.kind in named | installs and not one.orphan
+    }
     states = (*(one for one in snapshot.states if id(one) not in known), *looked)
     uses = count_uses(reading.connection, reading.opening, reading.asked, reading.about, places)
     update = {
         "states": states,
         "uses": uses,
-        "offered": _offered(reading, kinds, path[: path.index(home.id) + 1]),
+        "offered": offered(reading.connection, reading.opening, path[: path.index(home.id) + 1]),
         "pointing": _at_own(reading, kinds, places),
+        "heirs": find_heirs(reading.connection, reading.template, copies),
     }
     return snapshot.model_copy(update=update)
 
@@ -57,11 +67,12 @@ def giving_way(reading: Reading, snapshot: Snapshot, reference: Reference) -> Sn
 def coming_back(reading: Reading, snapshot: Snapshot, targets: Iterable[Target]) -> Snapshot:
     """The same snapshot, with what of these targets points at the template's own rows."""
     kinds = [kind for kind in reading.opening.kinds if kind.pointers]
-    offered = _offered(reading, kinds, [reading.template.organization.id])
+    home = reading.template.organization.id
+    there = offered(reading.connection, reading.opening, [home])
     referring = [one.organization.id for one in targets]
     found = []
     for kind in kinds:
-        ids = {row: address for address, row in offered.items() if address.kind == kind.name}
+        ids = {row: address for address, row in there.items() if address.kind == kind.name}
         asked = [
             at_catalog(reading.asked.questions.sources, kind, pointer, list(ids), referring)
             for pointer in kind.pointers
@@ -76,7 +87,7 @@ def coming_back(reading: Reading, snapshot: Snapshot, targets: Iterable[Target])
     seen = {(one, state.address) for state in snapshot.states for one in state.organizations}
     settled = {(one.organization, one.address) for one in found} - seen
     states = (*snapshot.states, *_look(reading, sorted(settled)))
-    update = {"offered": offered, "pointing": tuple(found), "states": states}
+    update = {"offered": there, "pointing": tuple(found), "states": states}
     return snapshot.model_copy(update=update)
 
 
@@ -125,13 +136,14 @@ def going_back(reading: Reading, applied: Plan, snapshot: Snapshot) -> Snapshot:
     return snapshot.model_copy(update={"pointing": tuple(found), "uses": tuple(uses)})
 
 
-def _offered(reading: Reading, kinds: Sequence[Kind], path: Sequence[str]) -> dict[Address, str]:
+def offered(connection: Connection, opening: Opening, path: Sequence[str]) -> dict[Address, str]:
     """The ids of the last catalog's rows, where no nearer one has such a row."""
-    sources = reading.asked.questions.sources
-    asked = [in_catalogs(sources, kind, path) for kind in kinds]
+    sources = Sources(opening.kinds, opening.shapes)
+    kinds = [kind for kind in opening.kinds if kind.pointers]
+    answers = run(connection, [in_catalogs(sources, kind, path) for kind in kinds])
     found: dict[Address, str] = {}
     nearer: set[Address] = set()
-    for kind, answer in zip(kinds, reading.about.ask(reading.connection, asked), strict=True):
+    for kind, answer in zip(kinds, answers, strict=True):
         for *key, organization, row in answer:
             address = Address.of(kind.name, tuple(key))
             if organization == path[-1]:

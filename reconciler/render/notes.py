@@ -47,6 +47,8 @@ _STAYS: Final = {
     "parts": "with other parts than the template's",
     "in_use": "used by rows that cannot follow",
     "referred": "referred to by one that stays",
+    "shared": "had by another installation, too",
+    "asked": "left as decided",
     "elsewhere": "shadowed by a nearer catalog",
     "twice": "found twice",
     "deleted": "deleted",

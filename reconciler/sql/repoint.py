@@ -9,12 +9,13 @@ target's own, or the other way round. Nothing else of them is written.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from reconciler.model.change import Repointed
+from reconciler.model.change import Repointed, Retire
 from reconciler.model.kind import Kind, Pointer
 from reconciler.sql.contents import AnyChange, as_cte
 from reconciler.sql.proof import by_command
@@ -167,26 +168,34 @@ def following(
 ) -> Iterator[Following]:
     """What follows because of these changes of a kind, a table and way at a time.
 
-    What points at a catalog's row since something was applied may go on when that is `undone`.
+    Nothing else may point at what is retired; what points at a catalog's row since something was
+    applied may go on when that is `undone`.
     """
     for pointer in kind.pointers:
-        for way in ("reference", "copy"):
-            told = [
-                (change, one)
-                for change in changes
-                for one in change.repointed
-                if (one.table, one.column, one.way) == (pointer.table, pointer.column, way)
-            ]
-            if told:
-                some, those = zip(*told, strict=True)
-                whole = way == "reference" or not undone
-                yield Following(kind, pointer, way, some, those, sources, whole)
+        found: dict[tuple[str, bool], list[tuple[AnyChange, Repointed]]] = defaultdict(list)
+        for change in changes:
+            for one in change.repointed:
+                if (one.table, one.column) == (pointer.table, pointer.column):
+                    whole = isinstance(change, Retire) or (one.way == "copy" and not undone)
+                    found[one.way, whole].append((change, one))
+        for (way, whole), told in found.items():
+            some, those = zip(*told, strict=True)
+            yield Following(kind, pointer, way, some, those, sources, whole)
+
+
+def giving_way(kind: Kind, retires: Sequence[Retire], sources: Sources) -> Iterator[Statement]:
+    """Locks on rows that are retired and that tenants' own data may begin to point at meanwhile."""
+    if kind.pointers and retires:
+        pointer = kind.pointers[0]
+        none = Repointed(
+            table=pointer.table, column=pointer.column, way="reference", catalog="", rows=()
+        )
+        told = (none,) * len(retires)
+        yield _lock_own(Following(kind, pointer, "reference", tuple(retires), told, sources, True))
 
 
 def locks(rows: Following) -> Iterator[Statement]:
-    """Locks on what follows, and on what nothing is to point at any more."""
-    if rows.way == "reference":
-        yield _lock_own(rows)
+    """Locks on what follows."""
     yield _lock_followers(rows)
 
 
@@ -196,8 +205,7 @@ def checks(rows: Following, organization: str) -> Iterator[Check]:
     yield Check(_moved_on(rows), rows.changes, others)
     if rows.whole:
         yield Check(_begun(rows), rows.changes, others, again=True)
-    if rows.way == "reference":
-        yield Check(_not_offered(rows, organization), rows.changes, "is in no public catalog now")
+    yield Check(_not_offered(rows, organization), rows.changes, "is not what the catalog offers")
 
 
 def _lock_followers(rows: Following) -> Statement:
@@ -278,7 +286,9 @@ def _begun(rows: Following) -> Statement:
 
 
 def _not_offered(rows: Following, organization: str) -> Statement:
-    """organisation, number of the content: rows of the catalog that are gone, or not public now."""
+    """organisation, number of the content: what is no row of the catalog's by this name; and, where
+    something is to point there, what is retired, or not public, now.
+    """
     asked = Parameters()
     contents = rows.contents(asked)
     source = rows.sources.rows(rows.kind, "y", "template")
@@ -291,14 +301,31 @@ def _not_offered(rows: Following, organization: str) -> Statement:
                 all_of(
                     (
                         equal(column("o", "id"), source.scope),
-                        equal(column("o", "visibility"), literal("public")),
                         equal(column("o", "id"), asked.add(organization, "text")),
+                        *(
+                            [equal(column("o", "visibility"), literal("public")), source.live]
+                            if rows.way == "reference"
+                            else []
+                        ),
                     )
                 ),
             ),
             copy=False,
         )
-        .where(all_of((source.live, equal(source.row_id(), column("c", "catalog")))), copy=False)
+        .where(
+            all_of(
+                (
+                    equal(source.row_id(), column("c", "catalog")),
+                    *(
+                        equal(key, column("c", one))
+                        for key, one in zip(
+                            source.keys, rows.sources.key_names(rows.kind), strict=True
+                        )
+                    ),
+                )
+            ),
+            copy=False,
+        )
     )
     lines = [(one, number) for number, c in enumerate(rows.changes) for one in c.targets]
     places = unnest(

@@ -120,6 +120,8 @@ class Script:
                 found.append(lock(both))
             if updates.changes:
                 found += lock_flagged(self.writer, updates)
+        for kind in self.kinds:
+            found += repoint.giving_way(kind, self._own(kind, Retire), self.sources)
         for one in self._following():
             found += repoint.locks(one)
         return found
