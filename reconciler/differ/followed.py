@@ -32,7 +32,9 @@ def followed(kind: Kind, change: Change, plan: Plan) -> Iterator[str]:
         if len(set(named)) != len(named) or not named:
             yield f"{at}: names no {one.table}, or some twice"
         types = {dict(each.types).get(each.id) for each in kind.pointers if each.table == one.table}
-        if types & WHOLE and not all(_may_be_id(text) for text in (*named, one.catalog)):
+        if types.intersection(WHOLE) and not all(
+            _may_be_id(text) for text in (*named, one.catalog)
+        ):
             yield f"{at}: names {one.table} that cannot be"
 
 
