@@ -8,7 +8,7 @@ from reconciler.database.search_path import references_of
 from reconciler.errors import StalePlanError
 from reconciler.model.change import Create, Retire
 from reconciler.model.plan import Plan
-from reconciler.reader.following import offered
+from reconciler.reader.following import in_these
 
 
 def still_read(connection: Connection, plan: Plan, opening: Opening) -> None:
@@ -41,9 +41,9 @@ def still_read(connection: Connection, plan: Plan, opening: Opening) -> None:
         return
     if home not in path:
         raise _stale("does not read its own organisation any more")
-    seen = offered(connection, opening, path[: path.index(home) + 1])
+    nearer = in_these(connection, opening, path[: path.index(home)])
     gone = [one.address for one in plan.changes if isinstance(one, Retire)]
-    if hidden := [one for one in gone if one not in seen]:
+    if hidden := [one for one in gone if one in nearer]:
         raise _stale(f"is read behind a nearer catalog, which has {hidden[0]}, too")
 
 

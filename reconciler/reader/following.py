@@ -138,19 +138,22 @@ def going_back(reading: Reading, applied: Plan, snapshot: Snapshot) -> Snapshot:
 
 def offered(connection: Connection, opening: Opening, path: Sequence[str]) -> dict[Address, str]:
     """The ids of the last catalog's rows, where no nearer one has such a row."""
+    *nearer, home = path
+    hidden = in_these(connection, opening, nearer).keys()
+    found = in_these(connection, opening, [home])
+    return {address: row for address, row in found.items() if address not in hidden}
+
+
+def in_these(connection: Connection, opening: Opening, catalogs: list[str]) -> dict[Address, str]:
+    """What these catalogs have of what can be had by reference: the id of some such row."""
     sources = Sources(opening.kinds, opening.shapes)
     kinds = [kind for kind in opening.kinds if kind.pointers]
-    answers = run(connection, [in_catalogs(sources, kind, path) for kind in kinds])
-    found: dict[Address, str] = {}
-    nearer: set[Address] = set()
-    for kind, answer in zip(kinds, answers, strict=True):
-        for *key, organization, row in answer:
-            address = Address.of(kind.name, tuple(key))
-            if organization == path[-1]:
-                found[address] = row
-            else:
-                nearer.add(address)
-    return {address: row for address, row in found.items() if address not in nearer}
+    answers = run(connection, [in_catalogs(sources, kind, catalogs) for kind in kinds])
+    return {
+        Address.of(kind.name, tuple(key)): row
+        for kind, answer in zip(kinds, answers, strict=True)
+        for *key, row in answer
+    }
 
 
 def _at_own(reading: Reading, kinds: Sequence[Kind], places: Places) -> tuple[Pointing, ...]:

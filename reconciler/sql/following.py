@@ -27,13 +27,13 @@ from reconciler.sql.tree import (
 
 
 def in_catalogs(sources: Sources, kind: Kind, catalogs: Sequence[str]) -> Statement:
-    """key parts, organisation, id: the live rows that these catalogs offer."""
+    """key parts, id: the live rows that these catalogs offer."""
     asked = Parameters()
     source = sources.rows(kind, "x", "template")
     here = in_list(source.scope, asked.add(list(catalogs), "text[]"))
     tree = (
         source.select()
-        .select(*source.keys, source.scope.copy(), source.row_id(), copy=False)
+        .select(*source.keys, source.row_id(), copy=False)
         .where(all_of((source.live, source.included, here)), copy=False)
     )
     return Statement(f"look for {kind.name} rows of catalogs", tree, asked.taken())
