@@ -135,8 +135,8 @@ def test_a_fence_with_a_hole_is_refused(
         ),
         ("DROP POLICY reconcile_fence_open ON agents", "no policy reconcile_fence_open"),
         (
-            "ALTER TABLE entities ENABLE ROW LEVEL SECURITY",
-            "public.entities: no policy reconcile_fence_open lets the role read it",
+            "ALTER TABLE entities DISABLE ROW LEVEL SECURITY",
+            "public.entities: row-level security is off",
         ),
         (f"GRANT DELETE ON agents TO {fence}", "the role may delete its rows"),
         (
@@ -153,7 +153,7 @@ def test_a_fence_with_a_hole_is_refused(
         ("UPDATE reconcile.setting SET value = 'yes' WHERE name = 'fence'", "neither 'true' nor"),
     )
     mends = (
-        "ALTER TABLE entities DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE entities ENABLE ROW LEVEL SECURITY",
         "DROP POLICY IF EXISTS mine ON agents",
         f"REVOKE DELETE ON agents FROM {fence}",
         f"REVOKE UPDATE (organization_id) ON entity_types FROM {fence}",
